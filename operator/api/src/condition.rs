@@ -1,0 +1,1 @@
+//! Condition types and reasons, and the one way to set a condition.

@@ -1,0 +1,1 @@
+//! The digest of a definition: what changes the load, and nothing else.

@@ -1,0 +1,194 @@
+//! `LoadTest`: the definition of a test. Executions are `LoadTestRun`s.
+
+mod scenario;
+mod status;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use scenario::{
+    ConfigMapSource, Expect, HttpMethod, HttpRequest, HttpScenario, JmeterScenario, LocustScenario, Scenario, Source,
+};
+pub use status::{LastRun, LoadTestStatus, RunCounts};
+
+use crate::duration::Duration;
+
+/// What a load test does, where, and how large it is.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "volley.dev",
+    version = "v1alpha1",
+    kind = "LoadTest",
+    namespaced,
+    status = "LoadTestStatus",
+    shortname = "vlt",
+    category = "volley",
+    derive = "PartialEq"
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LoadTestSpec {
+    /// What the virtual users do. Exactly one of http, jmeter, locust.
+    pub scenario: Scenario,
+    /// How much load each worker makes.
+    pub load: Load,
+    /// Where the workers run.
+    pub regions: Vec<RegionLoad>,
+    /// Size of each worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<Worker>,
+    /// When a run may start.
+    #[serde(default)]
+    pub start: StartPolicy,
+    /// What makes a run. Absent: Once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Trigger>,
+    /// What is kept beside the statistics.
+    #[serde(default)]
+    pub artifacts: Artifacts,
+    /// How many finished LoadTestRun objects are kept.
+    #[serde(default)]
+    pub history: History,
+}
+
+/// How much load each worker makes.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Load {
+    /// Virtual users of each worker.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub users_per_worker: i64,
+    /// Time over which the users start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp_up: Option<Duration>,
+    /// Time with all users.
+    pub hold_for: Duration,
+}
+
+/// Workers in one region.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegionLoad {
+    /// Name of a RegionTarget.
+    pub target: String,
+    /// Number of workers.
+    #[schemars(range(min = 1, max = 1000))]
+    pub workers: i64,
+}
+
+/// Size of each worker.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Worker {
+    /// A Fargate size. Absent, and no resources: Standard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<WorkerSize>,
+    /// Free quantities, only where every target has `fargate: false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<WorkerResources>,
+}
+
+/// A Fargate pod size, in vCPU and GB.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WorkerSize {
+    /// 0.5 vCPU, 2 GB.
+    Small,
+    /// 1 vCPU, 2 GB.
+    #[default]
+    Standard,
+    /// 1 vCPU, 4 GB.
+    Standard4,
+    /// 2 vCPU, 4 GB.
+    Large,
+    /// 2 vCPU, 8 GB.
+    Large8,
+    /// 4 vCPU, 8 GB.
+    XLarge,
+}
+
+/// Requests and limits of the engine's container.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WorkerResources {
+    /// Requests: cpu, memory.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<String, Quantity>,
+    /// Limits: cpu, memory.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, Quantity>,
+}
+
+/// When a run may start.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StartPolicy {
+    /// Share of each region's workers that must be ready, in percent.
+    #[serde(default = "default_quorum_percent")]
+    #[schemars(range(min = 1, max = 100))]
+    pub quorum_percent: i64,
+    /// How long to wait for them.
+    #[serde(default = "default_start_timeout")]
+    pub timeout: Duration,
+}
+
+/// What makes a run.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Trigger {
+    /// One run, when the LoadTest is created. Later edits start nothing.
+    #[default]
+    Once,
+    /// A run whenever the definition changes.
+    OnChange,
+    /// Only explicit LoadTestRuns.
+    Manual,
+}
+
+/// What is kept beside the statistics.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Artifacts {
+    /// Upload the engines' raw sample files.
+    #[serde(default)]
+    pub samples: bool,
+}
+
+/// How many finished LoadTestRun objects are kept.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct History {
+    /// Succeeded runs.
+    #[serde(default = "default_history")]
+    #[schemars(range(min = 0, max = 100))]
+    pub succeeded: i64,
+    /// Runs with any other end.
+    #[serde(default = "default_history")]
+    #[schemars(range(min = 0, max = 100))]
+    pub failed: i64,
+}
+
+fn default_quorum_percent() -> i64 {
+    100
+}
+
+fn default_start_timeout() -> Duration {
+    Duration::from_minutes(15)
+}
+
+fn default_history() -> i64 {
+    5
+}
+
+impl Default for StartPolicy {
+    fn default() -> Self {
+        Self { quorum_percent: default_quorum_percent(), timeout: default_start_timeout() }
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { succeeded: default_history(), failed: default_history() }
+    }
+}

@@ -1,0 +1,273 @@
+//! What operator and aggregator say about a run.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use kube::core::cel::ListMerge;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Status of a run. `live` and `result` belong to the aggregator, everything else to the operator.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadTestRunStatus {
+    /// A summary of the conditions in one word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// The truth; `Succeeded` is the summary, `Finished` becomes True at every end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The generation that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The frozen definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<DefinitionReference>,
+    /// What will run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<RunPlan>,
+    /// The instant at which every worker starts its load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_at: Option<Time>,
+    /// When the operator saw that the load runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When the run ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+    /// Workers by region.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["target".into()]))]
+    pub regions: Vec<RegionProgress>,
+    /// Newest figures; the final ones when the run has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveFigures>,
+    /// Summary of the final result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<RunResult>,
+}
+
+/// Where the frozen definition is.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct DefinitionReference {
+    /// SHA-256 of its bytes, lower-case hexadecimal.
+    pub digest: String,
+    /// `s3://bucket/key`.
+    pub location: String,
+}
+
+/// What will run.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RunPlan {
+    /// Workers of all regions.
+    pub workers: i64,
+    /// Fargate size of each worker, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<crate::load_test::WorkerSize>,
+    /// Requests of each worker's engine, where it has no size: `cpu=200m,memory=256Mi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<String>,
+    /// Ramp-up and hold together, for example `5m30s`.
+    pub duration: String,
+    /// The latest instant at which load may start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_by: Option<Time>,
+    /// Image of the workers.
+    pub worker_image: String,
+    /// Image of collector and aggregator.
+    pub volley_image: String,
+}
+
+/// Workers of one region, as the operator sees them.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RegionProgress {
+    /// Name of the RegionTarget.
+    pub target: String,
+    /// Workers that the plan asks for.
+    pub planned: i64,
+    /// Worker pods that exist.
+    pub created: i64,
+    /// Workers at the gate.
+    pub prepared: i64,
+    /// What keeps workers from getting ready, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// A summary of a run's conditions in one word.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Accepted, nothing done yet.
+    Pending,
+    /// Waits for its turn.
+    Queued,
+    /// Workers are being created.
+    Provisioning,
+    /// The start instant is set.
+    Ready,
+    /// Load is running.
+    Running,
+    /// Load has ended, workers upload.
+    Collecting,
+    /// The result is being made.
+    Aggregating,
+    /// Ended well.
+    Succeeded,
+    /// Ended badly.
+    Failed,
+    /// Ended by request.
+    Stopped,
+    /// Never ran.
+    Skipped,
+}
+
+/// The judgement over a run.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// All thresholds met.
+    Passed,
+    /// A threshold missed.
+    Failed,
+    /// It cannot be said.
+    Inconclusive,
+    /// There was nothing to judge.
+    NotJudged,
+}
+
+/// Newest figures of a run. Times are durations such as `142ms`, rates such as `398/s`, ratios such as `0.12%`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveFigures {
+    /// The instant that the figures speak of.
+    pub at: Time,
+    /// Active virtual users; in the final figures the highest number.
+    pub users: i64,
+    /// Requests per second.
+    pub request_rate: String,
+    /// Share of failed requests.
+    pub error_rate: String,
+    /// Median.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50: Option<String>,
+    /// 95th percentile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95: Option<String>,
+    /// 99th percentile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99: Option<String>,
+}
+
+/// Summary of the final result. Exact numbers are in `result.json`.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RunResult {
+    /// Requests, failed ones included, interrupted ones not.
+    pub requests: i64,
+    /// Failed requests.
+    pub errors: i64,
+    /// Share of failed requests, for example `0.12%`.
+    pub error_rate: String,
+    /// Requests per second of the measured interval, for example `398/s`.
+    pub request_rate: String,
+    /// Bytes received.
+    pub bytes: i64,
+    /// Mean response time; absent where there was no request, like all times below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<String>,
+    /// Shortest response time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// Median.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50: Option<String>,
+    /// 90th percentile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p90: Option<String>,
+    /// 95th percentile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95: Option<String>,
+    /// 99th percentile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99: Option<String>,
+    /// 99.9th percentile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p999: Option<String>,
+    /// Longest response time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Which workers the numbers speak of.
+    pub coverage: Coverage,
+    /// The 20 busiest labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub labels: Vec<LabelResult>,
+    /// By region.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub regions: Vec<RegionResult>,
+    /// What a reader should know, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub warnings: Vec<String>,
+    /// `s3://bucket/key` of `result.json`.
+    pub location: String,
+}
+
+/// Which workers the numbers speak of.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Coverage {
+    /// Workers that the plan asked for.
+    pub workers_planned: i64,
+    /// Workers whose samples are in the result.
+    pub workers_measured: i64,
+    /// Of those: workers that measured less than the full time.
+    pub partial: i64,
+    /// True: every planned worker measured its full time.
+    pub complete: bool,
+}
+
+/// Figures of one label.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelResult {
+    /// The label.
+    pub label: String,
+    /// Requests.
+    pub requests: i64,
+    /// Failed requests.
+    pub errors: i64,
+    /// Requests per second.
+    pub request_rate: String,
+    /// Mean response time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<String>,
+    /// Median.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50: Option<String>,
+    /// 95th percentile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95: Option<String>,
+    /// 99th percentile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99: Option<String>,
+}
+
+/// Workers of one region in the result.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RegionResult {
+    /// Name of the RegionTarget.
+    pub target: String,
+    /// Workers whose gate opened.
+    pub started: i64,
+    /// Workers without any result.
+    pub lost: i64,
+    /// Workers that measured less than the full time.
+    pub partial: i64,
+}

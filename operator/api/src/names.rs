@@ -1,0 +1,1 @@
+//! Names of the objects that a run makes.

@@ -1,0 +1,217 @@
+//! `definition.json`: what a run executes, frozen in its first reconcile. Whatever happens to the LoadTest afterwards,
+//! workers, operator and aggregator read this and nothing else.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use volley_api::WorkerSize;
+
+/// Who the run is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunIdentity {
+    /// Uid of the LoadTestRun.
+    pub uid: String,
+    /// Name of the LoadTestRun.
+    pub name: String,
+    /// Namespace of the LoadTestRun.
+    pub namespace: String,
+    /// Name of the LoadTest.
+    pub load_test: String,
+    /// When the LoadTestRun was created.
+    pub created_at: jiff::Timestamp,
+}
+
+/// A script or data file, content-addressed under `scripts/v1/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// Lower-case hexadecimal SHA-256 of the content.
+    pub sha256: String,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// What a response must be like to count as a success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Assertion {
+    /// Accepted status codes or classes (`200`, `2xx`); empty: JMeter's own rule (below 400).
+    pub status: Vec<String>,
+    /// Text that the body must contain.
+    pub contains: Option<String>,
+}
+
+/// One request of an `http` scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestStep {
+    /// Unique name, the label of its samples.
+    pub name: String,
+    /// HTTP method.
+    pub method: String,
+    /// Path, appended to the base URL.
+    pub path: String,
+    /// Request headers.
+    pub headers: BTreeMap<String, String>,
+    /// Request body.
+    pub body: Option<String>,
+    /// Pause after the request, in milliseconds.
+    pub think_time_ms: Option<u64>,
+    /// What counts as a success.
+    pub expect: Option<Assertion>,
+}
+
+/// What the virtual users do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Scenario {
+    /// A list of requests, run by JMeter.
+    #[serde(rename_all = "camelCase")]
+    Http {
+        /// Scheme, host and port.
+        base_url: String,
+        /// In order.
+        requests: Vec<RequestStep>,
+    },
+    /// A JMX.
+    Jmeter {
+        /// The JMX.
+        script: Source,
+        /// JMeter properties.
+        properties: BTreeMap<String, String>,
+    },
+    /// A Locust file.
+    Locust {
+        /// The Locust file.
+        script: Source,
+    },
+}
+
+/// How much load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Load {
+    /// Virtual users of each worker.
+    pub users_per_worker: u32,
+    /// Time over which the users start, in milliseconds.
+    pub ramp_up_ms: u64,
+    /// Time with all users, in milliseconds.
+    pub hold_for_ms: u64,
+}
+
+impl Load {
+    /// Ramp-up and hold together, in milliseconds.
+    #[must_use]
+    pub fn duration_ms(&self) -> u64 {
+        self.ramp_up_ms.saturating_add(self.hold_for_ms)
+    }
+}
+
+/// One RegionTarget of the run, as it was when the run was planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Region {
+    /// Name of the RegionTarget.
+    pub target: String,
+    /// AWS region.
+    pub region: String,
+    /// Namespace of the workers in that cluster.
+    pub namespace: String,
+    /// Number of workers.
+    pub workers: u32,
+}
+
+/// What a worker does that is not ready at the start instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LateWorkers {
+    /// It never starts load.
+    Refuse,
+}
+
+/// When the run may start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Start {
+    /// Share of each region's workers that must be ready, 1 to 100.
+    pub quorum_percent: u32,
+    /// How long to wait for them, in milliseconds.
+    pub timeout_ms: u64,
+    /// What late workers do.
+    pub late_workers: LateWorkers,
+}
+
+/// What is kept beside the statistics.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Artifacts {
+    /// Upload the engines' raw sample files.
+    pub samples: bool,
+}
+
+/// Image references that the run keeps through operator upgrades.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Images {
+    /// Image of the main container (Taurus and engines).
+    pub worker: String,
+    /// Image of the collector and the aggregator.
+    pub volley: String,
+}
+
+/// Requests and limits of the main container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WorkerResources {
+    /// A Fargate size.
+    Size(WorkerSize),
+    /// Free quantities, for targets that are not Fargate.
+    Quantities {
+        /// Requests by resource name.
+        requests: BTreeMap<String, String>,
+        /// Limits by resource name.
+        limits: BTreeMap<String, String>,
+    },
+}
+
+/// The whole frozen definition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Definition {
+    /// Document version.
+    pub version: u32,
+    /// Name of the Volley installation.
+    pub installation: String,
+    /// Who the run is.
+    pub run: RunIdentity,
+    /// Digest of the LoadTest's definition (`v1:<hex>`), see `volley_api`.
+    pub definition_digest: String,
+    /// What the virtual users do.
+    pub scenario: Scenario,
+    /// How much load.
+    pub load: Load,
+    /// Where, sorted by target.
+    pub regions: Vec<Region>,
+    /// Size of a worker.
+    pub resources: WorkerResources,
+    /// When it may start.
+    pub start: Start,
+    /// Share of the started workers of a region that must stay healthy, in percent.
+    pub healthy_percent: u32,
+    /// What is kept.
+    pub artifacts: Artifacts,
+    /// Image references.
+    pub images: Images,
+    /// Load is stopped by the collector itself this long after the start instant, in milliseconds.
+    pub max_load_ms: u64,
+    /// Load is stopped by the collector itself after this long without S3, in milliseconds.
+    pub max_uncontrolled_ms: u64,
+}
+
+impl Definition {
+    /// Workers of all regions.
+    #[must_use]
+    pub fn workers(&self) -> u32 {
+        self.regions.iter().map(|region| region.workers).sum()
+    }
+}

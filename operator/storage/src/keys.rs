@@ -1,0 +1,126 @@
+//! The keys of all objects in the bucket. One place, so that rights, retention and readers agree.
+//!
+//! Source of the layout: `docs/contributors/data.md`. `<target>` is the RegionTarget's name, never the AWS region.
+
+/// Where scripts and data files of all tests lie, addressed by content.
+pub const SCRIPTS_PREFIX: &str = "scripts/v1/";
+
+/// Key of a source with the given lower-case hexadecimal SHA-256.
+#[must_use]
+pub fn script(sha256: &str) -> String {
+    format!("{SCRIPTS_PREFIX}{sha256}")
+}
+
+/// Prefix of everything that belongs to a run. Ends with a slash.
+#[must_use]
+pub fn run_prefix(run_uid: &str) -> String {
+    format!("runs/v1/{run_uid}/")
+}
+
+/// The frozen definition of a run.
+#[must_use]
+pub fn definition(run_uid: &str) -> String {
+    format!("runs/v1/{run_uid}/definition.json")
+}
+
+/// The start decision of a run. Writing it is the decision.
+#[must_use]
+pub fn start(run_uid: &str) -> String {
+    format!("runs/v1/{run_uid}/control/start.json")
+}
+
+/// The stop decision of a run.
+#[must_use]
+pub fn stop(run_uid: &str) -> String {
+    format!("runs/v1/{run_uid}/control/stop.json")
+}
+
+/// The frozen list of what the final merge reads.
+#[must_use]
+pub fn close(run_uid: &str) -> String {
+    format!("runs/v1/{run_uid}/control/close.json")
+}
+
+/// The result of a run.
+#[must_use]
+pub fn result(run_uid: &str) -> String {
+    format!("runs/v1/{run_uid}/result.json")
+}
+
+/// The merged histograms of a run, per target and label.
+#[must_use]
+pub fn histograms(run_uid: &str) -> String {
+    format!("runs/v1/{run_uid}/histograms")
+}
+
+/// Prefix of all manifests of a run. Ends with a slash.
+#[must_use]
+pub fn manifests_prefix(run_uid: &str) -> String {
+    format!("runs/v1/{run_uid}/manifests/")
+}
+
+/// Prefix of what all workers of a target wrote. Ends with a slash.
+#[must_use]
+pub fn workers_prefix(run_uid: &str, target: &str) -> String {
+    format!("runs/v1/{run_uid}/workers/{target}/")
+}
+
+/// Identity of one attempt of one worker: target, index and pod.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerAttempt {
+    /// Name of the RegionTarget.
+    pub target: String,
+    /// Completion index in the target's Job.
+    pub index: u32,
+    /// Uid of the pod.
+    pub pod_uid: String,
+}
+
+impl WorkerAttempt {
+    /// Key of the attempt's manifest.
+    #[must_use]
+    pub fn manifest(&self, run_uid: &str) -> String {
+        format!("{}{}/{}/{}.json", manifests_prefix(run_uid), self.target, self.index, self.pod_uid)
+    }
+
+    /// Prefix of the attempt's objects. Ends with a slash.
+    #[must_use]
+    pub fn prefix(&self, run_uid: &str) -> String {
+        format!("{}{}/{}/", workers_prefix(run_uid, &self.target), self.index, self.pod_uid)
+    }
+
+    /// Key of one of the attempt's objects.
+    #[must_use]
+    pub fn object(&self, run_uid: &str, name: &str) -> String {
+        format!("{}{name}", self.prefix(run_uid))
+    }
+
+    /// The attempt that a manifest's key names; `None` where the key is none of this run.
+    #[must_use]
+    pub fn from_manifest_key(run_uid: &str, key: &str) -> Option<Self> {
+        let rest = key.strip_prefix(&manifests_prefix(run_uid))?.strip_suffix(".json")?;
+        let mut parts = rest.split('/');
+        let (target, index, pod_uid) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() || target.is_empty() || pod_uid.is_empty() {
+            return None;
+        }
+        Some(Self { target: target.to_owned(), index: index.parse().ok()?, pod_uid: pod_uid.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_key_names_its_attempt_and_no_other_run() {
+        let attempt = WorkerAttempt { target: "eu-west-1".into(), index: 3, pod_uid: "p".into() };
+        let key = attempt.manifest("r");
+        assert_eq!(key, "runs/v1/r/manifests/eu-west-1/3/p.json");
+        assert_eq!(WorkerAttempt::from_manifest_key("r", &key), Some(attempt));
+        assert_eq!(WorkerAttempt::from_manifest_key("other", &key), None);
+        assert_eq!(WorkerAttempt::from_manifest_key("r", "runs/v1/r/manifests/eu-west-1/x/p.json"), None);
+        assert_eq!(WorkerAttempt::from_manifest_key("r", "runs/v1/r/manifests/eu-west-1/3/p/q.json"), None);
+    }
+}
