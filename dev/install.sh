@@ -1,0 +1,49 @@
+# Sourced by demo.sh and test.sh: images and chart on a cluster.
+# shellcheck shell=bash
+
+IMAGE_VOLLEY=localhost/volley:dev
+IMAGE_WORKER=localhost/volley-taurus:dev
+IMAGE_TARGET=localhost/volley-target:dev
+
+build_images() {
+  "$VOLLEY_ROOT/dev/images/build.sh" base taurus volley target
+}
+
+# load_images CLUSTER: into the cluster's containerd. An archive that is there already is not loaded again.
+load_images() {
+  local cluster=$1 image archive loaded
+  for image in taurus volley target; do
+    archive=$VOLLEY_CACHE/images/$image.tar
+    loaded=$("$VOLLEY_BIN/cluster" state "$cluster")/loaded-$image
+    if [[ -f $loaded && $(cat "$loaded") == "$(stat -c '%Y %s' "$archive")" ]]; then
+      echo "    $image: already there"
+      continue
+    fi
+    "$VOLLEY_BIN/cluster" load "$archive" "$cluster"
+    stat -c '%Y %s' "$archive" >"$loaded"
+  done
+}
+
+# push_images PREFIX: to a registry, under the version of the chart.
+push_images() {
+  local prefix=$1 image tag
+  tag=dev-$(inputs_digest operator container Cargo.lock)
+  export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+  for image in volley volley-taurus volley-target; do
+    buildah push "localhost/$image:dev" "docker://$prefix/$image:$tag"
+  done
+  IMAGE_VOLLEY=$prefix/volley:$tag IMAGE_WORKER=$prefix/volley-taurus:$tag IMAGE_TARGET=$prefix/volley-target:$tag
+}
+
+# install_chart: as a user installs it. The digest makes pods of an older build go, although the tag stays.
+install_chart() {
+  helm upgrade --install volley "$VOLLEY_ROOT/charts/volley" --namespace volley-system --create-namespace \
+    --set image.volley="$IMAGE_VOLLEY" --set image.worker="$IMAGE_WORKER" --set operator.startDelay=5s \
+    --set-string podAnnotations."volley\.dev/build"="$(stat -c %Y-%s "$VOLLEY_CACHE/images/volley.tar")" \
+    --wait --timeout 3m
+}
+
+start_target() {
+  sed "s|localhost/volley-target:dev|$IMAGE_TARGET|" "$VOLLEY_ROOT/examples/target.yaml" | kubectl apply --server-side -f -
+  kubectl rollout status --namespace default deployment/volley-target --timeout=120s
+}

@@ -1,0 +1,149 @@
+# Sourced by the scripts of this folder: steps with their time, checks for tools, the folders that everything shares.
+# shellcheck shell=bash
+
+set -euo pipefail
+
+VOLLEY_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export VOLLEY_ROOT
+export VOLLEY_CACHE=${VOLLEY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/volley}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$VOLLEY_CACHE/target}
+export VOLLEY_BIN=$VOLLEY_CACHE/bin
+export PATH=$VOLLEY_BIN:$PATH
+mkdir -p "$VOLLEY_BIN"
+
+step_names=()
+step_seconds=()
+run_started=$SECONDS
+
+# step NAME COMMAND...: says what it does, runs it, remembers how long it took. A failure ends the script and says which step.
+step() {
+  local name=$1 began=$SECONDS
+  shift
+  printf '\n==> %s\n' "$name"
+  if ! "$@"; then
+    printf '\n==> FAILED: %s (after %d s)\n' "$name" $((SECONDS - began)) >&2
+    print_times >&2
+    exit 1
+  fi
+  step_names+=("$name")
+  step_seconds+=($((SECONDS - began)))
+  printf '    %s: done in %d s\n' "$name" $((SECONDS - began))
+}
+
+# with_progress LOG COMMAND...: output goes to LOG; every 10 s one line says how long it has been running and the newest line.
+# On failure the end of LOG is shown.
+with_progress() {
+  local log=$1 began=$SECONDS pid
+  shift
+  mkdir -p "$(dirname "$log")"
+  "$@" >"$log" 2>&1 &
+  pid=$!
+  local waited=0
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 1
+    waited=$((waited + 1))
+    if ((waited % 10 == 0)); then
+      printf '    %4d s  %s\n' $((SECONDS - began)) "$(tail -n 1 "$log" | tr -d '\r' | cut -c1-110)"
+    fi
+  done
+  if ! wait "$pid"; then
+    tail -n 60 "$log" >&2
+    printf '    the whole output: %s\n' "$log" >&2
+    return 1
+  fi
+}
+
+# print_times: where the minutes went.
+print_times() {
+  printf '\nWhere the time went:\n'
+  local i
+  for i in "${!step_names[@]}"; do
+    printf '  %5d s  %s\n' "${step_seconds[$i]}" "${step_names[$i]}"
+  done
+  printf '  %5d s  in all\n' $((SECONDS - run_started))
+}
+
+# need COMMAND WHAT HOW: a missing toolchain is named with the command that installs it.
+need() {
+  if ! command -v "$1" >/dev/null 2>&1; then
+    printf 'error: %s is missing (%s).\n  Install it with: %s\n' "$1" "$2" "$3" >&2
+    return 1
+  fi
+}
+
+check_toolchains() {
+  local missing=0
+  need cargo "Rust builds Volley" "apt-get install -y rustup && rustup toolchain install 1.95.0   (or see https://rustup.rs)" || missing=1
+  need go "Go builds the development clusters, 1.26 or newer" "see https://go.dev/dl" || missing=1
+  if [[ $(id -u) -ne 0 ]]; then
+    echo "error: run this as root: the development clusters need network namespaces and containerd." >&2
+    missing=1
+  fi
+  if ! command -v apt-get >/dev/null 2>&1; then
+    echo "error: apt-get is missing: these commands set up a Debian machine. On another system install the packages of dev/packages.txt yourself." >&2
+    missing=1
+  fi
+  return "$missing"
+}
+
+# install_packages: the Debian packages of dev/packages.txt that are not there yet.
+install_packages() {
+  local wanted=() package
+  while read -r package _; do
+    [[ -z $package || $package == \#* ]] && continue
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || wanted+=("$package")
+  done <"$VOLLEY_ROOT/dev/packages.txt"
+  if ((${#wanted[@]} == 0)); then
+    echo "    all packages are there"
+    return
+  fi
+  echo "    installing: ${wanted[*]}"
+  with_progress "$VOLLEY_CACHE/logs/apt.log" sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"' sh "${wanted[@]}"
+}
+
+# inputs_digest PATH...: digest of the names and contents of files, tracked or not, below paths of the checkout.
+inputs_digest() {
+  (cd "$VOLLEY_ROOT" && git ls-files -co --exclude-standard -- "$@" | LC_ALL=C sort | while read -r file; do
+    [[ -f $file ]] && printf '%s ' "$file" && sha256sum <"$file"
+  done) | sha256sum | cut -c1-16
+}
+
+# up_to_date NAME PATH...: true when NAME was built from these inputs; `record_build NAME PATH...` says so afterwards.
+up_to_date() {
+  local name=$1
+  shift
+  [[ -f $VOLLEY_CACHE/built/$name && $(cat "$VOLLEY_CACHE/built/$name") == "$(inputs_digest "$@")" ]]
+}
+
+record_build() {
+  local name=$1
+  shift
+  mkdir -p "$VOLLEY_CACHE/built"
+  inputs_digest "$@" >"$VOLLEY_CACHE/built/$name"
+}
+
+build_cluster_program() {
+  if [[ -x $VOLLEY_BIN/cluster && -x $VOLLEY_BIN/coredns ]] && up_to_date cluster dev/cluster; then
+    echo "    up to date"
+    return
+  fi
+  (cd "$VOLLEY_ROOT/dev/cluster" && with_progress "$VOLLEY_CACHE/logs/build-cluster.log" sh -c '
+    go build -trimpath -ldflags "-s -w" -o "$VOLLEY_BIN/cluster" . &&
+    cd coredns && go build -trimpath -ldflags "-s -w" -o "$VOLLEY_BIN/coredns" .')
+  ln -sf cluster "$VOLLEY_BIN/kubectl"
+  record_build cluster dev/cluster
+}
+
+HELM_VERSION=v4.3.1
+install_helm() {
+  if [[ -x $VOLLEY_BIN/helm ]] && "$VOLLEY_BIN/helm" version --short 2>/dev/null | grep -q "^v4"; then
+    echo "    up to date"
+    return
+  fi
+  with_progress "$VOLLEY_CACHE/logs/build-helm.log" env GOBIN="$VOLLEY_BIN" go install "helm.sh/helm/v4/cmd/helm@$HELM_VERSION"
+}
+
+build_volley() {
+  (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-volley.log" cargo build --locked --package volley)
+  install -m 0755 "$CARGO_TARGET_DIR/debug/volley" "$VOLLEY_BIN/volley"
+}
