@@ -1,0 +1,59 @@
+"""Checks a script with its own engine, before any load.
+
+Taurus' prepare does not: a JMX with an unknown class or a Locust file with a syntax error passes it. `ENGINES` is the one
+registry: an engine is added by a module with a `check` and a row here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..documents import Failure
+from . import jmeter, locust
+from .subject import Subject
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that this image can run."""
+
+    name: str
+    """Its name as Taurus' `executor`."""
+    check: Callable[[Subject], Failure | None]
+    """Load the script as the engine would; `None`: it can be loaded."""
+    version: Callable[[Path, dict[str, str]], str]
+    """Installed version, from the path of JMeter's start script and the versions file."""
+    loaded_file: Callable[[Any], str | None]
+    """The file that the Taurus executor hands to the engine."""
+    properties: Callable[[Any], str | None]
+    """The engine's property file, if it has one."""
+    samples: str
+    """Glob of its sample files in Taurus' artifacts."""
+
+
+ENGINES = {
+    engine.name: engine
+    for engine in (
+        Engine(
+            name="jmeter",
+            check=jmeter.check,
+            version=jmeter.version,
+            loaded_file=lambda executor: executor.modified_jmx or None,
+            properties=lambda executor: executor.properties_file,
+            samples="kpi*.jtl",
+        ),
+        Engine(
+            name="locust",
+            check=locust.check,
+            version=locust.version,
+            loaded_file=lambda executor: executor.script,
+            properties=lambda executor: None,
+            samples="kpi*.jtl",
+        ),
+    )
+}
+
+SAMPLE_FILES = tuple(sorted({engine.samples for engine in ENGINES.values()}))
+
+__all__ = ["ENGINES", "SAMPLE_FILES", "Engine", "Subject"]
