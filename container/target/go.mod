@@ -1,0 +1,3 @@
+module volley.dev/target
+
+go 1.24
