@@ -11,8 +11,8 @@ _ENTRY = re.compile(r"^\d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL): (.*)$
 # bzt prefixes the class of an error; these say that the configuration is at fault.
 _CONFIGURATION = ("Config Error:", "Lint Error:")
 # A JMX that is no XML: "XML parsing failed for file /…/script.jmx: Premature end of data in tag …, line 3, column 1".
-_XML = re.compile(r"XML parsing failed for file (?P<file>\S+): (?P<words>.*)", re.DOTALL)
-_XML_LINE = re.compile(r"\bline (\d+)")
+_XML = re.compile(r"XML parsing failed for file (?P<file>.+?): (?P<words>.*)")
+_XML_LINE = re.compile(r"\bline (\d+), column \d+")
 
 
 def errors(lines: Iterable[str]) -> list[str]:
