@@ -1,4 +1,17 @@
 //! Where data is kept: keys, documents, item layouts, S3 and DynamoDB clients and the embedded servers.
+//!
+//! * [`keys`] and [`documents`]: what is kept, and under which names.
+//! * [`objects`]: the client side of S3, [`results`]: that of DynamoDB; both by [`StorageSettings`].
+//! * [`credentials`]: keys that reach one run only, and what each kind of key may do.
+//! * [`embedded`]: both protocols in one process, for laptops and tests.
 
 pub mod documents;
 pub mod keys;
+pub mod objects;
+
+mod failure;
+mod settings;
+
+pub use failure::FailureClass;
+pub use objects::{ObjectError, ObjectStore};
+pub use settings::{KeyPair, SettingsError, StorageSettings};

@@ -6,12 +6,48 @@
 mod control;
 mod definition;
 mod manifest;
+mod result;
 
-pub use control::{ClosedWorker, CloseDecision, StartDecision, StopDecision, StopReason};
+pub use control::{CloseDecision, ClosedWorker, StartDecision, StopDecision, StopReason};
 pub use definition::{
-    Assertion, Artifacts, Definition, Images, LateWorkers, Load, Region, RequestStep, RunIdentity, Scenario, Source, Start, WorkerResources,
+    Artifacts, Assertion, Definition, Images, LateWorkers, Load, Region, RequestStep, RunIdentity, Scenario, Source,
+    Start, WorkerResources,
 };
 pub use manifest::{Counters, EngineVersion, FailedStage, Manifest, ObjectDigest, WorkerFailure};
+pub use result::{
+    ErrorGroup, Figures, LabelFigures, MeasuredInterval, RegionFigures, ResultDocument, WorkerCounts, WorkerResult,
+    WorkerState, rate_milli, ratio_ppm,
+};
+
+use crate::objects::Document;
 
 /// Version of every document written by this release.
 pub const DOCUMENT_VERSION: u32 = 1;
+
+/// Declares how the documents are called and how big they may be.
+macro_rules! documents {
+    ($($document:ty: $kind:literal, $max_bytes:expr;)*) => {
+        $(impl Document for $document {
+            const KIND: &'static str = $kind;
+            const MAX_BYTES: u64 = $max_bytes;
+            fn version(&self) -> u32 {
+                self.version
+            }
+        })*
+    };
+}
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+// Limits: a definition is bounded by the LoadTest (requests and bodies within etcd's 1.5 MiB); a close decision holds one
+// line a worker (5 regions of at most 1,000 workers, several attempts); a result holds every label of every region.
+documents! {
+    Definition: "definition", 4 * MIB;
+    StartDecision: "start decision", 64 * KIB;
+    StopDecision: "stop decision", 64 * KIB;
+    CloseDecision: "close decision", 16 * MIB;
+    Manifest: "manifest", MIB;
+    WorkerFailure: "worker failure", 16 * KIB;
+    ResultDocument: "result", 256 * MIB;
+}

@@ -1,0 +1,254 @@
+//! `result.json`: the exact numbers of a run. No floating point: counts, integer microseconds, thousandths of a request
+//! per second, parts per million. So the same run has the same bytes, however often it is merged.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use volley_api::load_test_run::Verdict;
+
+use super::control::StopReason;
+use super::definition::RunIdentity;
+
+/// Figures of a set of samples. Times are those of all requests, successes and failures together, in microseconds;
+/// they are `None` where there was no request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Figures {
+    /// Requests, failed ones included, interrupted ones not.
+    pub requests: u64,
+    /// Failed requests.
+    pub errors: u64,
+    /// Requests that the stop cut off; in no other figure.
+    pub interrupted: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Failed requests per million requests, rounded half up ([`ratio_ppm`]).
+    pub error_rate_ppm: u64,
+    /// Thousandths of a request per second over the measured interval of the run, rounded half up ([`rate_milli`]).
+    pub request_rate_milli: u64,
+    /// Mean response time, rounded half up.
+    pub average_us: Option<u64>,
+    /// Shortest response time, exact.
+    pub min_us: Option<u64>,
+    /// Median, nearest rank, within 0.05 % (like all percentiles).
+    pub p50_us: Option<u64>,
+    /// 90th percentile.
+    pub p90_us: Option<u64>,
+    /// 95th percentile.
+    pub p95_us: Option<u64>,
+    /// 99th percentile.
+    pub p99_us: Option<u64>,
+    /// 99.9th percentile.
+    pub p999_us: Option<u64>,
+    /// Longest response time, exact.
+    pub max_us: Option<u64>,
+    /// Mean time to connect, where the engine measures it.
+    pub connect_average_us: Option<u64>,
+    /// Mean time to the first byte, where the engine measures it.
+    pub first_byte_average_us: Option<u64>,
+    /// Requests by response code as the engine writes it; an empty code is the key `none`.
+    pub codes: BTreeMap<String, u64>,
+}
+
+/// The interval from the start of the first sample to the end of the last one, over all workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MeasuredInterval {
+    /// Start of the first sample.
+    pub from: Timestamp,
+    /// End of the last sample.
+    pub to: Timestamp,
+}
+
+impl MeasuredInterval {
+    /// Its length in microseconds; 0 where it is empty or the clocks run backwards.
+    #[must_use]
+    pub fn length_us(&self) -> u64 {
+        u64::try_from(self.to.as_microsecond().saturating_sub(self.from.as_microsecond())).unwrap_or_default()
+    }
+}
+
+/// Which workers the numbers speak of. `complete + partial + lost` is the number of planned workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerCounts {
+    /// Workers that the plan asked for.
+    pub planned: u32,
+    /// Workers whose gate opened.
+    pub started: u32,
+    /// Workers that measured their full time.
+    pub complete: u32,
+    /// Workers that measured less.
+    pub partial: u32,
+    /// Workers without any result.
+    pub lost: u32,
+}
+
+/// Figures of one region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegionFigures {
+    /// Name of the RegionTarget.
+    pub target: String,
+    /// AWS region.
+    pub region: String,
+    /// Its workers.
+    pub workers: WorkerCounts,
+    /// Its figures.
+    pub figures: Figures,
+}
+
+/// How much of a worker is in the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum WorkerState {
+    /// A manifest of the full time.
+    Complete,
+    /// A manifest of less.
+    Partial,
+    /// Nothing.
+    Lost,
+}
+
+/// One worker in the result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerResult {
+    /// Name of the RegionTarget.
+    pub target: String,
+    /// Completion index.
+    pub index: u32,
+    /// Uid of the pod; `None` for a worker without any.
+    pub pod_uid: Option<String>,
+    /// How much of it is in the result.
+    pub state: WorkerState,
+    /// Why it is partial or lost, for people.
+    pub reason: Option<String>,
+    /// When its gate opened.
+    pub released_at: Option<Timestamp>,
+    /// Start of its first sample.
+    pub first_sample_at: Option<Timestamp>,
+    /// End of its last sample.
+    pub last_sample_at: Option<Timestamp>,
+    /// Requests, as in [`Figures::requests`].
+    pub requests: u64,
+    /// Failed requests.
+    pub errors: u64,
+    /// Requests that the stop cut off.
+    pub interrupted: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Exit code of Taurus: information, never the verdict.
+    pub exit_code: Option<i32>,
+}
+
+/// Figures of one label in one scope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelFigures {
+    /// Name of the RegionTarget; `None`: all regions together.
+    pub target: Option<String>,
+    /// The label.
+    pub label: String,
+    /// True: a transaction controller's row, which adds to no total.
+    pub transaction: bool,
+    /// True: a worker had more labels than it keeps apart, so requests of this label may also be in `[other]`.
+    pub lower_bound: bool,
+    /// Its figures.
+    pub figures: Figures,
+}
+
+/// Failed requests with the same label, code and message.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorGroup {
+    /// The label; `None` where the worker did not keep it apart.
+    pub label: Option<String>,
+    /// Response code as the engine writes it.
+    pub code: String,
+    /// The engine's words.
+    pub message: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// The exact numbers of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResultDocument {
+    /// Document version.
+    pub version: u32,
+    /// Which run.
+    pub run: RunIdentity,
+    /// Digest of the LoadTest's definition (`v1:<hex>`).
+    pub definition_digest: String,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Why the load ended early, when it did.
+    pub stopped: Option<StopReason>,
+    /// The instant at which every gate was to open; `None`: the load never started.
+    pub start_at: Option<Timestamp>,
+    /// First to last sample; `None`: no sample.
+    pub interval: Option<MeasuredInterval>,
+    /// Most virtual users at the same time; `None` where no engine reports them.
+    pub peak_users: Option<u64>,
+    /// All regions together.
+    pub totals: Figures,
+    /// Workers of all regions.
+    pub workers_total: WorkerCounts,
+    /// By region, sorted by target.
+    pub regions: Vec<RegionFigures>,
+    /// By worker, sorted by target, index, pod.
+    pub workers: Vec<WorkerResult>,
+    /// By label, sorted by target (all regions first), then label. Every label of the run.
+    pub labels: Vec<LabelFigures>,
+    /// Error groups, most frequent first, then by label, code, message.
+    pub errors: Vec<ErrorGroup>,
+    /// True: every planned worker measured its full time.
+    pub complete: bool,
+    /// What a reader should know, for people.
+    pub warnings: Vec<String>,
+}
+
+/// Requests per second in thousandths, rounded half up; 0 where the interval is empty. Saturates at `u64::MAX`.
+#[must_use]
+pub fn rate_milli(requests: u64, interval_us: u64) -> u64 {
+    divide_half_up(u128::from(requests) * 1_000_000_000, u128::from(interval_us))
+}
+
+/// `part` per million of `whole`, rounded half up; 0 where `whole` is 0. Saturates at `u64::MAX`.
+#[must_use]
+pub fn ratio_ppm(part: u64, whole: u64) -> u64 {
+    divide_half_up(u128::from(part) * 1_000_000, u128::from(whole))
+}
+
+fn divide_half_up(dividend: u128, divisor: u128) -> u64 {
+    if divisor == 0 {
+        return 0;
+    }
+    u64::try_from((dividend + divisor / 2) / divisor).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_rounded_half_up_and_never_divide_by_zero() {
+        assert_eq!(rate_milli(398, 1_000_000), 398_000);
+        assert_eq!(rate_milli(1, 3_000_000), 333);
+        assert_eq!(rate_milli(2, 3_000_000), 667);
+        assert_eq!(rate_milli(5, 0), 0);
+        assert_eq!(ratio_ppm(1, 8), 125_000);
+        assert_eq!(ratio_ppm(0, 0), 0);
+        assert_eq!(rate_milli(u64::MAX, 1), u64::MAX);
+    }
+
+    #[test]
+    fn an_interval_of_clocks_that_run_backwards_is_empty() {
+        let early: Timestamp = "2026-11-25T10:00:00Z".parse().unwrap();
+        let late: Timestamp = "2026-11-25T10:00:01.5Z".parse().unwrap();
+        assert_eq!(MeasuredInterval { from: early, to: late }.length_us(), 1_500_000);
+        assert_eq!(MeasuredInterval { from: late, to: early }.length_us(), 0);
+    }
+}
