@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from bzt import NormalShutdown, ToolError
 from bzt.engine import Service
@@ -34,8 +35,13 @@ class Gate(Service):
         self.folders = Folders.from_environment(os.environ)
 
     def prepare(self) -> None:
-        """Services are prepared before engines: the last moment to change what an engine reads from its execution."""
+        """Services are prepared before engines: the last moment to change what an engine reads from its execution.
+
+        An engine that is not in the image must not get to its own prepare, where it would try to download itself.
+        """
         for execution in self.engine.config.get("execution", []):
+            if execution.get("executor") not in ENGINES:
+                self._fail(_unknown(execution.get("executor"), None))
             force_execution(execution)
 
     def startup(self) -> None:
@@ -46,8 +52,7 @@ class Gate(Service):
         except Abandoned:
             failure = None  # the stop is seen below
         if failure is not None:
-            documents.write(self.folders.work.failed, failure.document())
-            raise ToolError(f"{failure.file or 'script'}: {failure.words}")
+            self._fail(failure)
         self._end_if_stopped()
         documents.write(
             self.folders.work.prepared,
@@ -61,6 +66,11 @@ class Gate(Service):
         """Taurus asks each second."""
         self._end_if_stopped()
         return False
+
+    def _fail(self, failure: Failure) -> NoReturn:
+        documents.write(self.folders.work.failed, failure.document())
+        where = f"{failure.file}: " if failure.file else ""
+        raise ToolError(f"{where}{failure.words}")
 
     def _end_if_stopped(self) -> None:
         if self._stopped():
@@ -93,9 +103,7 @@ class Gate(Service):
         launch = documents.read_launch(self.folders.control.launch)
         seen: set[tuple[str, str]] = set()
         for name, executor in self._executors():
-            engine = ENGINES.get(name)
-            if engine is None:
-                return _unknown(name, None)
+            engine = ENGINES[name]  # prepare() let no other pass
             user_file = self._user_file(executor)
             if user_file is not None:
                 seen.add((name, user_file))
