@@ -5,6 +5,7 @@
 //! * [`samples`] parses the sample files of JMeter and Locust as they grow.
 //! * [`statistics`] keeps exact counts, sums and [histograms](histogram) per label; [`statistics::Recorder`] fills them
 //!   with the bounds of a worker, [`statistics::Collection::merge`] adds them up without bounds.
+//! * [`mod@file`] is the byte format in which a worker hands its collection to the aggregator.
 //!
 //! # Guarantees
 //!
@@ -12,6 +13,7 @@
 //! * Percentiles are nearest-rank over all samples, with a value error of at most 0.05 %; p0 and p100 are exact.
 //! * No input makes the crate panic, wrap a number or allocate more than the documented bounds.
 
+pub mod file;
 pub mod histogram;
 pub mod percentile;
 pub mod samples;

@@ -1,0 +1,149 @@
+//! The file in which a collection travels: from a worker to the aggregator, and as the merged histograms of a run.
+//!
+//! Labels lie one after the other in the order of their keys, the index and everything small is at the end. So a
+//! writer never needs more than one label in memory, and a reader fetches the tail, the index and then the records of
+//! a few hundred labels at a time by range. Equal collections have equal bytes. Numbers are little-endian, except
+//! inside histograms, which are `HdrHistogram`'s uncompressed V2 encoding (big-endian).
+//!
+//! ```text
+//! file    = magic body index errors tail
+//! magic   = "VOLLEYH1"
+//! body    = record*                                        one per index entry, in the same order
+//! record  = outcome outcome outcome folding:u64 codes      successes, failures, interrupted
+//! outcome = 0x00                                           no samples
+//!         | 0x01 sum:u128 squares:u128 clamped:u64 minimum:u64 maximum:u64
+//!                firstByteCount:u64 firstByteSum:u128 connectCount:u64 connectSum:u128 bytes:u64
+//!                length:u32 histogram
+//! codes   = number:u32 (text count:u64)*                   ascending
+//! index   = (kind:u8 text recordLength:u64)*               kind 0 request, 1 transaction; ascending
+//! errors  = (label:text code:text message:text count:u64)* ascending
+//! text    = length:u32 UTF-8
+//! tail    = overview bodyLength:u64 indexLength:u64 errorsLength:u64 labels:u64 groups:u64 version:u32 magic
+//! overview = instant instant samples:u64 malformed:u64 foldedLabels:u64 foldedErrors:u64 shortened:u64 users:u64 folding:u64
+//! instant = 0x00 0:i64 | 0x01 microseconds:i64             first start, last end
+//! ```
+//!
+//! Times are microseconds, squares square microseconds. Sums are exact. What each figure means is said at
+//! [`Outcome`](crate::statistics::Outcome), [`LabelStatistics`](crate::statistics::LabelStatistics) and
+//! [`Overview`](crate::statistics::Overview).
+
+mod bytes;
+mod reader;
+mod record;
+mod writer;
+
+pub use reader::{Index, IndexEntry, Tail, read_labels};
+pub use writer::{WriteError, Writer};
+
+use crate::histogram::WireError;
+use crate::samples::SampleKind;
+use crate::statistics::Collection;
+
+/// The first and the last bytes of a file.
+const MAGIC: [u8; 8] = *b"VOLLEYH1";
+/// The version of the layout above.
+const VERSION: u32 = 1;
+/// Bytes of the tail.
+pub const TAIL_BYTES: usize = 2 * 9 + 7 * 8 + 5 * 8 + 4 + MAGIC.len();
+const KINDS: [SampleKind; 2] = [SampleKind::Request, SampleKind::Transaction];
+
+/// Why bytes are no collection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// The bytes end too early.
+    #[error("histogram file: {part} ends early, {missing} bytes are missing; the object is truncated or damaged")]
+    Truncated {
+        /// The part that ends early.
+        part: &'static str,
+        /// Bytes missing.
+        missing: u64,
+    },
+    /// Bytes are left over.
+    #[error("histogram file: {extra} unexpected bytes follow {part}")]
+    Trailing {
+        /// The part that should have been the last.
+        part: &'static str,
+        /// Bytes left over.
+        extra: u64,
+    },
+    /// The file does not begin or end as one of ours.
+    #[error("histogram file: its {place} is not \"VOLLEYH1\"; it is another object or was cut")]
+    Magic {
+        /// `beginning` or `end`.
+        place: &'static str,
+    },
+    /// The file has another version.
+    #[error("histogram file has version {found} but this build reads {VERSION}; use the release that wrote it")]
+    Version {
+        /// The version found.
+        found: u32,
+    },
+    /// The lengths in the tail do not add up to the size of the file.
+    #[error("histogram file has {actual} bytes but its tail describes another size; the object is damaged")]
+    Size {
+        /// Bytes there.
+        actual: u64,
+    },
+    /// A text is not UTF-8.
+    #[error("histogram file: {part} holds a text that is not UTF-8")]
+    Text {
+        /// The part.
+        part: &'static str,
+    },
+    /// A field holds a value that it cannot have.
+    #[error("histogram file: {part} is contradictory: {problem}")]
+    Contradiction {
+        /// The part, for a label its name.
+        part: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A histogram cannot be read.
+    #[error("histogram file: label '{label}': {source}")]
+    Histogram {
+        /// Name of the label.
+        label: String,
+        /// Why.
+        #[source]
+        source: WireError,
+    },
+}
+
+/// The bytes of a collection. Equal collections have equal bytes.
+#[must_use]
+pub fn encode(collection: &Collection) -> Vec<u8> {
+    let mut file = writer::Layout::new(Vec::from(MAGIC));
+    for kind in KINDS {
+        for (name, label) in collection.labels(kind) {
+            file.add_label(kind, name, label);
+        }
+    }
+    file.finish(&collection.overview, &collection.errors)
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// [`FileError`] for anything that [`encode`] or [`Writer`] would not write. Memory is bounded by the size of the bytes,
+/// and for each histogram by that of a full one (240 KB).
+pub fn decode(file: &[u8]) -> Result<Collection, FileError> {
+    let size = file.len() as u64;
+    let tail = Tail::read(size, file.get(file.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default())?;
+    if !file.starts_with(&MAGIC) {
+        return Err(FileError::Magic { place: "beginning" });
+    }
+    let part = |range: std::ops::Range<u64>| {
+        let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+        bounds.and_then(|(start, end)| file.get(start..end)).ok_or(FileError::Size { actual: size })
+    };
+    let index = tail.read_index(part(tail.index_range())?)?;
+    let mut collection = Collection { errors: tail.read_errors(part(tail.errors_range())?)?, ..Collection::default() };
+    if let Some(range) = Index::range(index.entries()) {
+        for label in read_labels(index.entries(), part(range)?) {
+            let (key, label) = label?;
+            collection.labels_mut(key.kind).insert(key.name.clone(), label);
+        }
+    }
+    collection.overview = tail.overview;
+    Ok(collection)
+}
