@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# `make test-full PART=...`: the long tests. Results go to docs/verification.md.
+source "$(dirname "$0")/steps.sh"
+source "$VOLLEY_ROOT/dev/install.sh"
+
+part=${1:-}
+case $part in
+cluster)
+  step "Check the toolchains" check_toolchains
+  step "Install Debian packages" install_packages
+  step "Build the development cluster" build_cluster_program
+  step "Clusters side by side, killed and cleaned" bash -c 'cd "$VOLLEY_ROOT/dev/cluster" && VOLLEY_CLUSTER_TESTS=1 go test -count=1 -timeout 20m ./integration/...'
+  ;;
+examples)
+  step "Check the toolchains" check_toolchains
+  step "Install Debian packages" install_packages
+  step "Build the development cluster" build_cluster_program
+  step "Build helm" install_helm
+  step "Build volley" build_volley
+  step "Build the images" build_images
+  step "Start a cluster" "$VOLLEY_BIN/cluster" up test
+  KUBECONFIG=$("$VOLLEY_BIN/cluster" kubeconfig test)
+  export KUBECONFIG
+  step "Load the images" load_images test
+  step "Install Volley with Helm" install_chart
+  step "Start a target to aim at" start_target
+  for example in http jmeter locust; do
+    step "Example $example" "$VOLLEY_BIN/volley" run --namespace default -f "$VOLLEY_ROOT/examples/$example.yaml"
+  done
+  step "Remove the cluster" "$VOLLEY_BIN/cluster" down test
+  ;;
+*)
+  echo "usage: make test-full PART=cluster|examples" >&2
+  echo "  cluster   development clusters side by side, killed and cleaned" >&2
+  echo "  examples  every example of examples/ on a real cluster" >&2
+  exit 2
+  ;;
+esac
+print_times

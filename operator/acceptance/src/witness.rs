@@ -1,0 +1,81 @@
+//! Raw samples as an independent witness: read with a CSV library, sorted, nearest rank. Shares no code with what it judges.
+
+use std::collections::BTreeMap;
+
+use volley_storage::ObjectStore;
+
+/// One response, as the engine wrote it.
+#[derive(Clone, Debug)]
+pub struct RawSample {
+    /// Label.
+    pub label: String,
+    /// Response time in milliseconds.
+    pub elapsed_ms: u64,
+    /// Did it succeed?
+    pub success: bool,
+    /// Bytes received.
+    pub bytes: u64,
+}
+
+/// All raw samples that the workers of a run uploaded.
+pub async fn raw_samples(store: &ObjectStore, run_uid: &str) -> Vec<RawSample> {
+    let prefix = format!("runs/v1/{run_uid}/workers/");
+    let mut samples = Vec::new();
+    for object in store.list_all(&prefix, 10_000).await.expect("the run's objects can be listed") {
+        if !(object.key.contains("/samples/") && object.key.contains("kpi")) {
+            continue;
+        }
+        let packed = store.get(&object.key, 1 << 30).await.expect("the samples can be fetched").expect("a listed object is there");
+        let text = zstd::decode_all(packed.as_ref()).expect("the samples are zstd");
+        let mut reader = csv::Reader::from_reader(text.as_slice());
+        for row in reader.deserialize::<BTreeMap<String, String>>() {
+            let row = row.expect("the engine's rows are CSV");
+            samples.push(RawSample {
+                label: row["label"].clone(),
+                elapsed_ms: row["elapsed"].parse().expect("elapsed is a number"),
+                success: row["success"] == "true",
+                bytes: row["bytes"].parse().expect("bytes is a number"),
+            });
+        }
+    }
+    samples
+}
+
+/// Number of workers' folders in the storage that hold a file of this name.
+pub async fn count_objects(store: &ObjectStore, run_uid: &str, name: &str) -> usize {
+    let prefix = format!("runs/v1/{run_uid}/workers/");
+    let objects = store.list_all(&prefix, 10_000).await.expect("the run's objects can be listed");
+    objects.iter().filter(|object| object.key.ends_with(&format!("/{name}"))).count()
+}
+
+/// Sums of all `final-stats.xml` of a run: requests, failures and bytes of the group of all labels.
+pub async fn summed_xml(store: &ObjectStore, run_uid: &str) -> (u64, u64, u64) {
+    let prefix = format!("runs/v1/{run_uid}/workers/");
+    let mut sums = (0, 0, 0);
+    for object in store.list_all(&prefix, 10_000).await.expect("the run's objects can be listed") {
+        if !object.key.ends_with("/final-stats.xml") {
+            continue;
+        }
+        let bytes = store.get(&object.key, 1 << 30).await.expect("the XML can be fetched").expect("a listed object is there");
+        let text = String::from_utf8(bytes.to_vec()).expect("the XML is text");
+        let whole = text.split("<Group label=\"\">").nth(1).and_then(|rest| rest.split("</Group>").next()).expect("the XML has totals");
+        let value = |element: &str| -> u64 {
+            let after = whole.split(&format!("<{element} value=\"")).nth(1).unwrap_or_else(|| panic!("the XML has no {element}"));
+            after.split('"').next().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{element} is no number"))
+        };
+        sums.0 += value("throughput");
+        sums.1 += value("fail");
+        sums.2 += value("bytes");
+    }
+    sums
+}
+
+/// Nearest-rank percentile of response times, in microseconds; `thousandths` is in thousandths of a percent.
+#[must_use]
+pub fn percentile_us(samples: &[RawSample], thousandths: u64) -> u64 {
+    let mut times: Vec<u64> = samples.iter().map(|sample| sample.elapsed_ms * 1000).collect();
+    times.sort_unstable();
+    let count = times.len() as u64;
+    let rank = (count * thousandths).div_ceil(100_000).max(1);
+    times[usize::try_from(rank - 1).expect("fits")]
+}
