@@ -47,10 +47,16 @@ pub fn result(run_uid: &str) -> String {
     format!("runs/v1/{run_uid}/result.json")
 }
 
-/// The merged histograms of a run, per target and label.
+/// The merged histograms of a run per label, all regions together.
 #[must_use]
 pub fn histograms(run_uid: &str) -> String {
     format!("runs/v1/{run_uid}/histograms")
+}
+
+/// The merged histograms of one region of a run per label.
+#[must_use]
+pub fn region_histograms(run_uid: &str, target: &str) -> String {
+    format!("runs/v1/{run_uid}/regions/{target}/histograms")
 }
 
 /// Prefix of all manifests of a run. Ends with a slash.
