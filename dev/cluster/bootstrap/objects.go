@@ -35,7 +35,9 @@ func nodeObjects(addresses Addresses) []runtime.Object {
 	return []runtime.Object{
 		dnsRole(),
 		bind("volley:coredns", "volley:coredns", "system:coredns"),
-		bind("volley:storage", "system:persistent-volume-provisioner", "system:volley-storage"),
+		storageRole(),
+		bind("volley:storage", "volley:storage", "system:volley-storage"),
+		bind("volley:storage-volumes", "system:persistent-volume-provisioner", "system:volley-storage"),
 		dnsService(addresses),
 		dnsEndpoints(addresses),
 		storageClass(),
@@ -59,6 +61,15 @@ func dnsRole() runtime.Object {
 			{APIGroups: []string{""}, Resources: []string{"services", "pods", "namespaces"}, Verbs: watch},
 			{APIGroups: []string{discoveryv1.GroupName}, Resources: []string{"endpointslices"}, Verbs: watch},
 		},
+	}
+}
+
+// storageRole adds what the built-in role for providers of volumes lacks: the
+// node that the scheduler chose for a claim.
+func storageRole() runtime.Object {
+	return &rbacv1.ClusterRole{
+		ObjectMeta: metav1.ObjectMeta{Name: "volley:storage"},
+		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get"}}},
 	}
 }
 

@@ -76,6 +76,9 @@ func controlPlane(definition Definition) []supervisor.Process {
 				"--kubeconfig", kubeconfig,
 				"--leader-elect=false", "--secure-port", "0",
 				"--use-service-account-credentials",
+				// At its start it asks for a token for each of its controllers; the
+				// default limit would stretch that over four seconds.
+				"--kube-api-qps", "500", "--kube-api-burst", "500",
 				"--service-account-private-key-file", definition.certificate(certificate.ServiceAccountKeyFile),
 				"--root-ca-file", definition.certificate(certificate.AuthorityFile),
 				"--cluster-signing-cert-file", definition.certificate(certificate.AuthorityFile),
