@@ -14,7 +14,7 @@ load_images() {
   local cluster=$1 image archive loaded
   for image in taurus volley target; do
     archive=$VOLLEY_CACHE/images/$image.tar
-    loaded=$("$VOLLEY_BIN/cluster" state "$cluster")/loaded-$image
+    loaded=$(dirname "$("$VOLLEY_BIN/cluster" kubeconfig "$cluster")")/loaded-$image
     if [[ -f $loaded && $(cat "$loaded") == "$(stat -c '%Y %s' "$archive")" ]]; then
       echo "    $image: already there"
       continue
@@ -24,15 +24,21 @@ load_images() {
   done
 }
 
-# push_images PREFIX: to a registry, under the version of the chart.
+# push_images PREFIX: to a registry, under a tag that changes with the content.
 push_images() {
-  local prefix=$1 image tag
-  tag=dev-$(inputs_digest operator container Cargo.lock)
-  export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
-  for image in volley volley-taurus volley-target; do
-    buildah push "localhost/$image:dev" "docker://$prefix/$image:$tag"
+  local prefix=$1 image archive tag
+  need skopeo "it copies images to a registry" "apt-get install -y skopeo"
+  for image in volley taurus target; do
+    archive=$VOLLEY_CACHE/images/$image.tar
+    tag=dev-$(sha256sum <"$VOLLEY_CACHE/images/$image.inputs" | cut -c1-12)
+    case $image in
+    volley) IMAGE_VOLLEY=$prefix/volley:$tag && set -- "$IMAGE_VOLLEY" ;;
+    taurus) IMAGE_WORKER=$prefix/volley-taurus:$tag && set -- "$IMAGE_WORKER" ;;
+    target) IMAGE_TARGET=$prefix/volley-target:$tag && set -- "$IMAGE_TARGET" ;;
+    esac
+    echo "    $1"
+    skopeo copy --quiet "oci-archive:$archive" "docker://$1"
   done
-  IMAGE_VOLLEY=$prefix/volley:$tag IMAGE_WORKER=$prefix/volley-taurus:$tag IMAGE_TARGET=$prefix/volley-target:$tag
 }
 
 # install_chart: as a user installs it. The digest makes pods of an older build go, although the tag stays.

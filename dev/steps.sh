@@ -123,13 +123,11 @@ record_build() {
 }
 
 build_cluster_program() {
-  if [[ -x $VOLLEY_BIN/cluster && -x $VOLLEY_BIN/coredns ]] && up_to_date cluster dev/cluster; then
+  if [[ -x $VOLLEY_BIN/cluster && -x $VOLLEY_BIN/coredns && -x $VOLLEY_BIN/pause ]] && up_to_date cluster dev/cluster; then
     echo "    up to date"
     return
   fi
-  (cd "$VOLLEY_ROOT/dev/cluster" && with_progress "$VOLLEY_CACHE/logs/build-cluster.log" sh -c '
-    go build -trimpath -ldflags "-s -w" -o "$VOLLEY_BIN/cluster" . &&
-    cd coredns && go build -trimpath -ldflags "-s -w" -o "$VOLLEY_BIN/coredns" .')
+  with_progress "$VOLLEY_CACHE/logs/build-cluster.log" "$VOLLEY_ROOT/dev/cluster/build" "$VOLLEY_BIN"
   ln -sf cluster "$VOLLEY_BIN/kubectl"
   record_build cluster dev/cluster
 }
