@@ -6,6 +6,7 @@
 //! * [`statistics`] keeps exact counts, sums and [histograms](histogram) per label; [`statistics::Recorder`] fills them
 //!   with the bounds of a worker, [`statistics::Collection::merge`] adds them up without bounds.
 //! * [`mod@file`] is the byte format in which a worker hands its collection to the aggregator.
+//! * [`final_stats`] reads Taurus' own summary and compares it with ours.
 //!
 //! # Guarantees
 //!
@@ -14,6 +15,7 @@
 //! * No input makes the crate panic, wrap a number or allocate more than the documented bounds.
 
 pub mod file;
+pub mod final_stats;
 pub mod histogram;
 pub mod percentile;
 pub mod samples;
