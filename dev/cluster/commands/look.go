@@ -77,6 +77,25 @@ func newKubeconfig(shared *settings) *cobra.Command {
 	return command
 }
 
+func newState(shared *settings) *cobra.Command {
+	return &cobra.Command{
+		Use:   "state NAME",
+		Short: "Print the path of a cluster's folder, which is removed with the cluster",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, names []string) error {
+			cluster, err := shared.cluster(names[0])
+			if err != nil {
+				return err
+			}
+			if _, err := lifecycle.Definition(cluster); err != nil {
+				return err
+			}
+			fmt.Fprintln(command.OutOrStdout(), cluster.Folder())
+			return nil
+		},
+	}
+}
+
 // description is what `cluster describe` prints, for scripts and tests.
 type description struct {
 	Name             string `json:"name"`

@@ -57,7 +57,7 @@ by a link named kubectl.`,
 		"folder of the clusters (default: ${VOLLEY_CACHE:-~/.cache/volley}/clusters/ID of the checkout)")
 	root.PersistentFlags().StringVar(&shared.binaries, "bin", "",
 		"folder with the programs coredns and pause (default: the folder of this program)")
-	root.AddCommand(newUp(shared), newDown(shared), newList(shared), newKubeconfig(shared),
+	root.AddCommand(newUp(shared), newDown(shared), newList(shared), newKubeconfig(shared), newState(shared),
 		newDescribe(shared), newLoad(shared), newKubectl(shared), newExec(shared),
 		newSupervise(), newStorageProvisioner())
 	return root

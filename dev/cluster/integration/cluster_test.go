@@ -69,7 +69,7 @@ func TestTwoClustersServePodsAndLeaveNothingBehind(t *testing.T) {
 		defer server.Close()
 		other := m.kubectl("west", "-n", "probe", "get", "pod", "web", "-o", "jsonpath={.status.podIP}")
 		for address, answer := range map[string]string{
-			"http://front.probe/hello":                      "hello from web",
+			"http://front.probe/hello":                    "hello from web",
 			"http://" + listener.Addr().String():          "the host",
 			"http://" + west.NodeAddress + ":30080/hello": "hello from web",
 			"http://" + other + ":8080/hello":             "hello from web",

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"volley.dev/dev/cluster/image"
+	"volley.dev/dev/cluster/place"
 )
 
 // machine is the command line under test with a state folder of its own, which
@@ -40,12 +41,19 @@ type described struct {
 	ControlGroup     string `json:"controlGroup"`
 }
 
-// onMachine skips the test unless VOLLEY_CLUSTER_TESTS names the folder with
-// the built programs; the tests need root and change the machine.
+// onMachine skips the test unless VOLLEY_CLUSTER_TESTS is set: to the folder
+// with the built programs, or to 1 for the default one. The tests need root.
 func onMachine(t *testing.T) *machine {
 	binaries := os.Getenv("VOLLEY_CLUSTER_TESTS")
 	if binaries == "" {
-		t.Skip("set VOLLEY_CLUSTER_TESTS to the folder that dev/cluster/build filled; needs root")
+		t.Skip("set VOLLEY_CLUSTER_TESTS to the folder that dev/cluster/build filled, or to 1 for bin in Volley's cache folder; needs root")
+	}
+	if binaries == "1" {
+		cache, err := place.CacheFolder()
+		if err != nil {
+			t.Fatal(err)
+		}
+		binaries = filepath.Join(cache, "bin")
 	}
 	m := &machine{t: t, program: filepath.Join(binaries, "cluster"), state: filepath.Join(t.TempDir(), "state"), archives: t.TempDir()}
 	t.Cleanup(func() {

@@ -59,7 +59,7 @@ func row(ctx context.Context, cluster place.Cluster) Row {
 	definition, err := Definition(cluster)
 	if err == nil {
 		row.Mode, row.Address = definition.Options.String(), definition.APIServerURL()
-		err = Examine(ctx, cluster)
+		err = Examine(ctx, cluster, 0)
 	}
 	if err != nil {
 		row.State = err.Error()

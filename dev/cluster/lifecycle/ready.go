@@ -185,12 +185,13 @@ func loadPauseImage(ctx context.Context, cluster place.Cluster, pid int) error {
 	}
 }
 
-// graceOfRunning is how long a cluster that came up once may take to be well
+// Grace is how long a cluster that came up once may take to be well
 // again: its supervisor restarts components that end.
-const graceOfRunning = 15 * time.Second
+const Grace = 15 * time.Second
 
-// Examine says what is wrong with a cluster, nil if it is well.
-func Examine(ctx context.Context, cluster place.Cluster) error {
+// Examine says what is wrong with a cluster, nil if it is well. With a grace it
+// waits that long for a cluster whose components are just starting again.
+func Examine(ctx context.Context, cluster place.Cluster, grace time.Duration) error {
 	definition, err := Definition(cluster)
 	if err != nil {
 		return err
@@ -201,17 +202,10 @@ func Examine(ctx context.Context, cluster place.Cluster) error {
 	if _, err := os.Stat(filepath.Join(cluster.Folder(), readyFile)); err != nil {
 		return errors.New("its start was interrupted")
 	}
-	ctx, cancel := context.WithTimeout(ctx, graceOfRunning)
-	defer cancel()
-	for {
+	for end := time.Now().Add(grace); ; time.Sleep(interval) {
 		problem := examineOnce(ctx, cluster, definition)
-		if problem == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
+		if problem == nil || ctx.Err() != nil || !time.Now().Before(end) {
 			return problem
-		case <-time.After(4 * interval):
 		}
 	}
 }

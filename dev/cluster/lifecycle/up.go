@@ -41,7 +41,7 @@ func Up(ctx context.Context, cluster place.Cluster, options configuration.Option
 	}
 	defer release()
 	if leavesTraces(cluster) {
-		problem := Examine(ctx, cluster)
+		problem := Examine(ctx, cluster, Grace)
 		if problem == nil {
 			return keep(cluster, options, report)
 		}

@@ -86,14 +86,27 @@ func prepareNetwork(network Network) error {
 			return describe(err)
 		}
 	}
-	return forward()
+	return applyKernelSettings()
 }
 
-// forward lets the node pass packets between its pods and eth0.
-func forward() error {
-	const file = "/proc/sys/net/ipv4/ip_forward"
-	if err := os.WriteFile(file, []byte("1"), 0o644); err != nil {
-		return fmt.Errorf("cluster network: cannot write %s: %w", file, err)
+// kernelSettings are those of the cluster's network namespace.
+var kernelSettings = map[string]string{
+	// The node passes packets between its pods and eth0.
+	"ip_forward": "1",
+	// Every attempt to leave gets its answer, not only the first in a second.
+	"icmp_ratelimit": "0",
+	// The way through the node is the only one; hints to another would be wrong.
+	"conf/all/send_redirects":     "0",
+	"conf/default/send_redirects": "0",
+	"conf/eth0/send_redirects":    "0",
+}
+
+func applyKernelSettings() error {
+	for name, value := range kernelSettings {
+		file := "/proc/sys/net/ipv4/" + name
+		if err := os.WriteFile(file, []byte(value), 0o644); err != nil {
+			return fmt.Errorf("cluster network: cannot write %s: %w", file, err)
+		}
 	}
 	return nil
 }
