@@ -5,8 +5,19 @@ use std::{fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The pattern as a literal, for expressions that hold it.
+macro_rules! duration_pattern {
+    () => {
+        "^([0-9]{1,5}(h|m|s|ms)){1,4}$"
+    };
+}
+pub(crate) use duration_pattern;
+
 /// Pattern of a duration, as GEP-2257 of the Gateway API defines it.
-pub const DURATION_PATTERN: &str = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
+pub const DURATION_PATTERN: &str = duration_pattern!();
+
+/// Longest text of a duration: four numbers of five digits with their units.
+pub const DURATION_MAX: usize = 28;
 
 /// A duration as it stands in a manifest: `500ms`, `30s`, `1h30m`. Keeps the user's spelling.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +111,8 @@ impl JsonSchema for Duration {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": "string", "pattern": DURATION_PATTERN, "maxLength": 32})
+        // The form is a rule of the catalogue, because a rule can say what to write instead; a pattern cannot.
+        schemars::json_schema!({"type": "string", "minLength": 1, "maxLength": DURATION_MAX})
     }
 }
 

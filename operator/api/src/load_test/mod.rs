@@ -27,7 +27,41 @@ use crate::duration::Duration;
     status = "LoadTestStatus",
     shortname = "vlt",
     category = "volley",
-    derive = "PartialEq"
+    derive = "PartialEq",
+    doc = "The definition of a load test: what the virtual users do, how many, and where. Executions are LoadTestRuns.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        description = "Whether the definition can be run, or the run that it triggered went well",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(
+        name = "Last",
+        type_ = "string",
+        description = "Phase of the newest run",
+        json_path = ".status.lastRun.phase"
+    ),
+    printcolumn(
+        name = "Verdict",
+        type_ = "string",
+        description = "Judgement over the newest run",
+        json_path = ".status.lastRun.verdict"
+    ),
+    printcolumn(
+        name = "Regions",
+        type_ = "integer",
+        description = "Number of regions",
+        json_path = ".status.regions",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Workers",
+        type_ = "integer",
+        description = "Workers of all regions",
+        json_path = ".status.workers",
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LoadTestSpec {
@@ -35,7 +69,9 @@ pub struct LoadTestSpec {
     pub scenario: Scenario,
     /// How much load each worker makes.
     pub load: Load,
-    /// Where the workers run.
+    /// Where the workers run: one entry for each RegionTarget.
+    #[schemars(length(min = 1, max = 5))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["target".into()]))]
     pub regions: Vec<RegionLoad>,
     /// Size of each worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,6 +90,14 @@ pub struct LoadTestSpec {
     pub history: History,
 }
 
+impl LoadTestSpec {
+    /// Workers of all regions: what `status.workers` and the column say.
+    #[must_use]
+    pub fn workers(&self) -> i64 {
+        self.regions.iter().fold(0, |sum, region| sum.saturating_add(region.workers))
+    }
+}
+
 /// How much load each worker makes.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -61,10 +105,10 @@ pub struct Load {
     /// Virtual users of each worker.
     #[schemars(range(min = 1, max = 100_000))]
     pub users_per_worker: i64,
-    /// Time over which the users start.
+    /// Time over which the users start. Absent: all start at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ramp_up: Option<Duration>,
-    /// Time with all users.
+    /// Time with all users, at least 1s. Together with rampUp at most 24h.
     pub hold_for: Duration,
 }
 
@@ -73,6 +117,7 @@ pub struct Load {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegionLoad {
     /// Name of a RegionTarget.
+    #[schemars(length(min = 1, max = 15))]
     pub target: String,
     /// Number of workers.
     #[schemars(range(min = 1, max = 1000))]
@@ -113,23 +158,25 @@ pub enum WorkerSize {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WorkerResources {
-    /// Requests: cpu, memory.
+    /// What a worker's engine is given at least: cpu, memory. Absent: as the limits say.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 2))]
     pub requests: BTreeMap<String, Quantity>,
-    /// Limits: cpu, memory.
+    /// What a worker's engine gets at most: memory, and cpu where it is to be bounded. A limit of memory is required.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 2))]
     pub limits: BTreeMap<String, Quantity>,
 }
 
-/// When a run may start.
+/// When a run may start, once its workers are created.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StartPolicy {
-    /// Share of each region's workers that must be ready, in percent.
+    /// Share of each region's workers that must be ready before load starts, in percent.
     #[serde(default = "default_quorum_percent")]
     #[schemars(range(min = 1, max = 100))]
     pub quorum_percent: i64,
-    /// How long to wait for them.
+    /// How long to wait for them, 1s to 6h. After it the run ends with reason StartTimedOut.
     #[serde(default = "default_start_timeout")]
     pub timeout: Duration,
 }
@@ -150,7 +197,7 @@ pub enum Trigger {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Artifacts {
-    /// Upload the engines' raw sample files.
+    /// Upload the engines' raw sample files, compressed.
     #[serde(default)]
     pub samples: bool,
 }
@@ -159,11 +206,11 @@ pub struct Artifacts {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct History {
-    /// Succeeded runs.
+    /// Succeeded runs, 0 to 100.
     #[serde(default = "default_history")]
     #[schemars(range(min = 0, max = 100))]
     pub succeeded: i64,
-    /// Runs with any other end.
+    /// Runs with any other end, 0 to 100.
     #[serde(default = "default_history")]
     #[schemars(range(min = 0, max = 100))]
     pub failed: i64,

@@ -13,7 +13,7 @@ use crate::duration::Duration;
 pub enum Scenario {
     /// A list of requests, run by JMeter.
     Http(HttpScenario),
-    /// A JMX.
+    /// A test plan of JMeter (JMX).
     Jmeter(JmeterScenario),
     /// A Locust file.
     Locust(LocustScenario),
@@ -23,9 +23,11 @@ pub enum Scenario {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HttpScenario {
-    /// Scheme, host and port, for example `https://shop.example.com`.
+    /// Scheme, host and port without a path, for example `https://shop.example.com`.
+    #[schemars(length(min = 1, max = 512))]
     pub base_url: String,
-    /// The requests of one iteration, in order.
+    /// The requests of one iteration, in order, 1 to 100.
+    #[schemars(length(min = 1, max = 100), extend("x-kubernetes-list-type" = "atomic"))]
     pub requests: Vec<HttpRequest>,
 }
 
@@ -34,17 +36,21 @@ pub struct HttpScenario {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HttpRequest {
     /// Unique name; the label of its samples.
+    #[schemars(length(min = 1, max = 100))]
     pub name: String,
     /// Method. Absent: GET.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<HttpMethod>,
-    /// Path with its query, appended to the base URL.
+    /// Path with its query, appended to the base URL. Begins with /.
+    #[schemars(length(min = 1, max = 2048))]
     pub path: String,
-    /// Request headers.
+    /// Request headers, at most 20.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 20, "additionalProperties" = {"type": "string", "maxLength": 2048}))]
     pub headers: BTreeMap<String, String>,
-    /// Request body.
+    /// Request body, at most 8 KiB. Only with the methods POST, PUT, PATCH and DELETE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8192))]
     pub body: Option<String>,
     /// Pause after the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,22 +79,25 @@ pub enum HttpMethod {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Expect {
-    /// Accepted status codes (200) or classes (2xx).
+    /// Accepted status codes (200) or classes (2xx). Absent: every code below 400.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "atomic"))]
     pub status: Vec<crate::status_code::StatusPattern>,
     /// Text that the body must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
     pub contains: Option<String>,
 }
 
-/// A JMX.
+/// A test plan of JMeter (JMX).
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JmeterScenario {
     /// The JMX.
     pub script: Source,
-    /// JMeter properties.
+    /// JMeter properties, at most 50; the script reads them by `${__P(name)}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 50, "additionalProperties" = {"type": "string", "maxLength": 1024}))]
     pub properties: BTreeMap<String, String>,
 }
 
@@ -105,7 +114,7 @@ pub struct LocustScenario {
 #[serde(rename_all = "camelCase")]
 pub enum Source {
     /// The text itself, at most 64 KiB.
-    Inline(String),
+    Inline(#[schemars(length(min = 1, max = 65536))] String),
     /// A key of a ConfigMap in the same namespace.
     ConfigMap(ConfigMapSource),
 }
@@ -115,7 +124,9 @@ pub enum Source {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConfigMapSource {
     /// Name of the ConfigMap.
+    #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Key in it.
+    #[schemars(length(min = 1, max = 253))]
     pub key: String,
 }

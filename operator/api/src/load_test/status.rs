@@ -2,7 +2,6 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
-use kube::core::cel::ListMerge;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,11 +18,18 @@ pub struct LoadTestStatus {
     pub observed_generation: Option<i64>,
     /// Uids of the runs that may act. Written by field manager `volley-claim` alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), inner(length(max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub active: Vec<String>,
     /// The newest run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<LastRun>,
+    /// Number of regions of the definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions: Option<i64>,
+    /// Workers of all regions of the definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<i64>,
     /// Runs by end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runs: Option<RunCounts>,
@@ -34,6 +40,7 @@ pub struct LoadTestStatus {
 #[serde(rename_all = "camelCase")]
 pub struct LastRun {
     /// Name of the LoadTestRun.
+    #[schemars(length(max = 253))]
     pub name: String,
     /// Its phase.
     pub phase: crate::load_test_run::Phase,

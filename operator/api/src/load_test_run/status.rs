@@ -2,7 +2,6 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
-use kube::core::cel::ListMerge;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +36,7 @@ pub struct LoadTestRunStatus {
     pub finished_at: Option<Time>,
     /// Workers by region.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["target".into()]))]
     pub regions: Vec<RegionProgress>,
     /// Newest figures; the final ones when the run has ended.
@@ -52,8 +52,10 @@ pub struct LoadTestRunStatus {
 #[serde(rename_all = "camelCase")]
 pub struct DefinitionReference {
     /// SHA-256 of its bytes, lower-case hexadecimal.
+    #[schemars(length(max = 80))]
     pub digest: String,
     /// `s3://bucket/key`.
+    #[schemars(length(max = 2048))]
     pub location: String,
 }
 
@@ -68,15 +70,19 @@ pub struct RunPlan {
     pub size: Option<crate::load_test::WorkerSize>,
     /// Requests of each worker's engine, where it has no size: `cpu=200m,memory=256Mi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
     pub resources: Option<String>,
     /// Ramp-up and hold together, for example `5m30s`.
+    #[schemars(length(max = 32))]
     pub duration: String,
     /// The latest instant at which load may start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_by: Option<Time>,
     /// Image of the workers.
+    #[schemars(length(max = 1024))]
     pub worker_image: String,
     /// Image of collector and aggregator.
+    #[schemars(length(max = 1024))]
     pub volley_image: String,
 }
 
@@ -85,6 +91,7 @@ pub struct RunPlan {
 #[serde(rename_all = "camelCase")]
 pub struct RegionProgress {
     /// Name of the RegionTarget.
+    #[schemars(length(max = 63))]
     pub target: String,
     /// Workers that the plan asks for.
     pub planned: i64,
@@ -94,6 +101,7 @@ pub struct RegionProgress {
     pub prepared: i64,
     /// What keeps workers from getting ready, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
     pub message: Option<String>,
 }
 
@@ -146,17 +154,22 @@ pub struct LiveFigures {
     /// Active virtual users; in the final figures the highest number.
     pub users: i64,
     /// Requests per second.
+    #[schemars(length(max = 32))]
     pub request_rate: String,
     /// Share of failed requests.
+    #[schemars(length(max = 32))]
     pub error_rate: String,
     /// Median.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub p50: Option<String>,
     /// 95th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub p95: Option<String>,
     /// 99th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub p99: Option<String>,
 }
 
@@ -169,34 +182,44 @@ pub struct RunResult {
     /// Failed requests.
     pub errors: i64,
     /// Share of failed requests, for example `0.12%`.
+    #[schemars(length(max = 32))]
     pub error_rate: String,
     /// Requests per second of the measured interval, for example `398/s`.
+    #[schemars(length(max = 32))]
     pub request_rate: String,
     /// Bytes received.
     pub bytes: i64,
     /// Mean response time; absent where there was no request, like all times below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub average: Option<String>,
     /// Shortest response time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub min: Option<String>,
     /// Median.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub p50: Option<String>,
     /// 90th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub p90: Option<String>,
     /// 95th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub p95: Option<String>,
     /// 99th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub p99: Option<String>,
     /// 99.9th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub p999: Option<String>,
     /// Longest response time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub max: Option<String>,
     /// The judgement.
     pub verdict: Verdict,
@@ -204,17 +227,21 @@ pub struct RunResult {
     pub coverage: Coverage,
     /// The 20 busiest labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub labels: Vec<LabelResult>,
     /// By region.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub regions: Vec<RegionResult>,
     /// What a reader should know, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), inner(length(max = 1024)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub warnings: Vec<String>,
     /// `s3://bucket/key` of `result.json`.
+    #[schemars(length(max = 2048))]
     pub location: String,
 }
 
@@ -237,24 +264,30 @@ pub struct Coverage {
 #[serde(rename_all = "camelCase")]
 pub struct LabelResult {
     /// The label.
+    #[schemars(length(max = 1024))]
     pub label: String,
     /// Requests.
     pub requests: i64,
     /// Failed requests.
     pub errors: i64,
     /// Requests per second.
+    #[schemars(length(max = 32))]
     pub request_rate: String,
     /// Mean response time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub average: Option<String>,
     /// Median.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub p50: Option<String>,
     /// 95th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub p95: Option<String>,
     /// 99th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
     pub p99: Option<String>,
 }
 
@@ -263,6 +296,7 @@ pub struct LabelResult {
 #[serde(rename_all = "camelCase")]
 pub struct RegionResult {
     /// Name of the RegionTarget.
+    #[schemars(length(max = 63))]
     pub target: String,
     /// Workers whose gate opened.
     pub started: i64,

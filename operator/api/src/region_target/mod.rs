@@ -1,7 +1,6 @@
 //! `RegionTarget`: a place that runs workers.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kube::core::cel::ListMerge;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,19 +14,51 @@ use serde::{Deserialize, Serialize};
     status = "RegionTargetStatus",
     shortname = "vrt",
     category = "volley",
-    derive = "PartialEq"
+    derive = "PartialEq",
+    doc = "A place that runs workers: a cluster and a namespace in it.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        description = "Whether tests can run here",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(name = "Region", type_ = "string", description = "AWS region", json_path = ".spec.region"),
+    printcolumn(
+        name = "Namespace",
+        type_ = "string",
+        description = "Namespace of the workers",
+        json_path = ".spec.namespace"
+    ),
+    printcolumn(
+        name = "Workers",
+        type_ = "integer",
+        description = "Workers that run here now",
+        json_path = ".status.activeWorkers"
+    ),
+    printcolumn(
+        name = "Fargate",
+        type_ = "boolean",
+        description = "Whether workers run on EKS Fargate",
+        json_path = ".spec.fargate",
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegionTargetSpec {
     /// The AWS region, for example `eu-west-1`.
+    #[schemars(length(min = 1, max = 32))]
     pub region: String,
     /// How the operator reaches the cluster.
     pub connection: Connection,
     /// Namespace of the workers in that cluster; not the operator's own.
+    #[schemars(length(min = 1, max = 63))]
     pub namespace: String,
-    /// Namespaces whose tests may run here.
+    /// Namespaces whose tests may run here, 1 to 100.
+    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 63)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub allowed_namespaces: Vec<String>,
-    /// True where workers run on EKS Fargate: sizes are Fargate's, free resources are refused.
+    /// True where workers run on EKS Fargate: a worker has one of Fargate's sizes, resources of its own choice are refused.
     #[serde(default = "default_fargate")]
     pub fargate: bool,
 }
@@ -58,6 +89,7 @@ pub struct RegionTargetStatus {
     pub observed_generation: Option<i64>,
     /// Version of the cluster's API server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
     pub kubernetes_version: Option<String>,
     /// Workers that run there now.
     #[serde(default, skip_serializing_if = "Option::is_none")]

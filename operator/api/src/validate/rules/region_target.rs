@@ -1,0 +1,52 @@
+//! Rules of a RegionTarget.
+
+use super::{Rule, Test, exactly_one, is_named};
+use crate::names::REGION_TARGET_NAME_MAX;
+
+/// Namespaces of Kubernetes itself; load does not belong there.
+const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        name: "regionTarget.name",
+        at: &[""],
+        test: Test::Value {
+            cel: r#"self.metadata.name.size() <= 15 && self.metadata.name.matches(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")"#,
+            holds: |object| is_named(object, REGION_TARGET_NAME_MAX),
+        },
+        message: "metadata.name: write at most 15 lower-case letters, digits and -, with a letter or digit at both ends, for example eu-west-1",
+    },
+    Rule {
+        name: "regionTarget.region",
+        at: &["spec.region"],
+        test: Test::Text("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
+        message: "write the name of an AWS region, for example eu-west-1",
+    },
+    Rule {
+        name: "connection.one",
+        at: &["spec.connection"],
+        test: Test::Value { cel: "has(self.inCluster)", holds: |connection| exactly_one(connection, &["inCluster"]) },
+        message: "write inCluster: {}, the cluster that the operator runs in",
+    },
+    Rule {
+        name: "regionTarget.namespace",
+        at: &["spec.namespace"],
+        test: Test::Text("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
+        message: "write the name of a namespace: lower-case letters, digits and -, for example volley-workers",
+    },
+    Rule {
+        name: "regionTarget.systemNamespace",
+        at: &["spec.namespace"],
+        test: Test::Value {
+            cel: r#"!(self in ["kube-system", "kube-public", "kube-node-lease"])"#,
+            holds: |namespace| namespace.as_str().is_none_or(|name| !SYSTEM_NAMESPACES.contains(&name)),
+        },
+        message: "write a namespace for workers alone, for example volley-workers; this one belongs to Kubernetes",
+    },
+    Rule {
+        name: "regionTarget.allowedNamespaces",
+        at: &["spec.allowedNamespaces[]"],
+        test: Test::Text("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
+        message: "write names of namespaces: lower-case letters, digits and -; patterns such as * are not known",
+    },
+];
