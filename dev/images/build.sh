@@ -26,9 +26,8 @@ base=${BASE:-$local_base}
 # shellcheck source=../../container/versions.env
 . "$root/container/versions.env"
 
-# A storage of its own: what others do with buildah on this machine does not meet ours.
-export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
-storage=(--root "$cache/containers/storage" --runroot "$cache/containers/run")
+# Needs no namespaces, so that a build works inside a container too.
+export BUILDAH_ISOLATION=chroot
 
 say() { echo "images: $*" >&2; }
 fail() {
@@ -75,17 +74,42 @@ step() { # name, command...
 	fi
 	took=$((SECONDS - began))
 }
+# buildah with a storage of its own: what others do with it on this machine does not meet ours. Overlay is several times
+# faster than vfs, but not every file system can hold it, so it is tried once.
+image_tool() {
+	local driver=
+	need buildah buildah
+	if [ ! -f "$cache/containers/driver" ]; then
+		mkdir -p "$cache/containers"
+		driver=overlay
+		overlay_works >/dev/null 2>&1 || driver=vfs
+		echo "$driver" >"$cache/containers/driver"
+	fi
+	driver=$(cat "$cache/containers/driver")
+	buildah --storage-driver "$driver" --root "$cache/containers/$driver" --runroot "$cache/containers/run-$driver" "$@"
+}
+overlay_works() {
+	local probe=$cache/containers/probe trial=() container
+	trial=(buildah --storage-driver overlay --root "$probe" --runroot "$probe-run")
+	container=$("${trial[@]}" from scratch) && "${trial[@]}" mount "$container" && "${trial[@]}" rm "$container"
+	local code=$?
+	rm -rf "$probe" "$probe-run"
+	return "$code"
+}
 pull() { case $1 in localhost/*) echo --pull=never ;; *) echo --pull=missing ;; esac }
 build() { # name, tag, digest, arguments of buildah bud...
 	local name=$1 tag=$2 inputs=$3
 	shift 3
-	need buildah buildah
-	step "$name" buildah "${storage[@]}" bud --layers --format oci --tag "$tag" "$@"
+	local previous
+	previous=$(image_tool images --quiet "$tag" 2>/dev/null || true)
+	step "$name" image_tool bud --format oci --tag "$tag" "$@"
 	mkdir -p "$archives"
 	rm -f "$archives/.$name.tar"
-	buildah "${storage[@]}" push --quiet "$tag" "oci-archive:$archives/.$name.tar:$tag"
+	image_tool push --quiet "$tag" "oci-archive:$archives/.$name.tar:$tag"
 	mv "$archives/.$name.tar" "$archives/$name.tar"
 	echo "$inputs" >"$archives/$name.inputs"
+	# The image that had the tag before would stay for ever. It cannot go if the new one is built on its layers.
+	[ -z "$previous" ] || [ "$previous" = "$(image_tool images --quiet "$tag")" ] || image_tool rmi "$previous" >/dev/null 2>&1 || true
 	say "$name: $tag built in $took s, archive $(du -h "$archives/$name.tar" | cut -f1) ($archives/$name.tar)"
 }
 
@@ -94,12 +118,11 @@ make_base() {
 	local inputs
 	[ "$base" = "$local_base" ] || return 0
 	inputs=$(base_digest)
-	if [ "$(cat "$cache/base.inputs" 2>/dev/null || true)" = "$inputs" ] && [ -d "$cache/containers/storage" ]; then
+	if [ "$(cat "$cache/base.inputs" 2>/dev/null || true)" = "$inputs" ] && image_tool images --quiet "$local_base" >/dev/null 2>&1; then
 		say "base: nothing changed"
 		return 0
 	fi
 	need debootstrap debootstrap
-	need buildah buildah
 	[ "$(id -u)" = 0 ] || fail "base: debootstrap needs root"
 	step base bootstrap
 	echo "$inputs" >"$cache/base.inputs"
@@ -116,10 +139,10 @@ bootstrap() {
 		"$tree"/usr/share/doc/* "$tree"/usr/share/man/* "$tree"/usr/share/info/* "$tree"/usr/share/locale/*
 	# As Debian's own slim image: what is installed later brings no documentation either.
 	printf 'path-exclude /usr/share/%s/*\n' doc man info locale >"$tree/etc/dpkg/dpkg.cfg.d/slim"
-	container=$(buildah "${storage[@]}" from scratch)
-	buildah "${storage[@]}" copy --quiet "$container" "$tree" /
-	buildah "${storage[@]}" config --cmd /bin/bash --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
-	buildah "${storage[@]}" commit --rm --format oci "$container" "$local_base"
+	container=$(image_tool from scratch)
+	image_tool copy --quiet "$container" "$tree" /
+	image_tool config --cmd /bin/bash --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
+	image_tool commit --rm --format oci "$container" "$local_base"
 }
 base_identity() { if [ "$base" = "$local_base" ]; then base_digest; else echo "$base"; fi; }
 
@@ -139,10 +162,11 @@ build_taurus() {
 	if [ -n "$certificate" ]; then
 		# The machine's own trust store, lent to pip for the build.
 		[ -r "$certificate" ] || fail "PIP_CERT names $certificate, which cannot be read"
-		arguments+=(--volume "$certificate:/run/volley-build-trust.crt:ro" --build-arg PIP_CERT=/run/volley-build-trust.crt)
+		arguments+=(--secret "id=pip_cert,src=$certificate")
 	fi
 	[ -z "${PIP_INDEX_URL:-}" ] || arguments+=(--build-arg "PIP_INDEX_URL=$PIP_INDEX_URL")
-	build taurus localhost/volley-taurus:dev "$inputs" "${arguments[@]}" "$(pull "$base")" \
+	# --layers: a build that failed half-way, or a change of our own code, does not begin at the beginning.
+	build taurus localhost/volley-taurus:dev "$inputs" --layers "${arguments[@]}" "$(pull "$base")" \
 		--build-arg "BASE=$base" --build-context "jmeter=$jmeter" \
 		--ignorefile "$root/container/taurus/.containerignore" \
 		--file "$root/container/taurus/Containerfile" "$root/container"

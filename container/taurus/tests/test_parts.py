@@ -4,12 +4,14 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import textwrap
 import time
 import unittest
+import unittest.mock
 from pathlib import Path
 
 from bzt.cli import CLI, get_option_parser
@@ -220,8 +222,6 @@ class TheForcedConfiguration(Temporary):
         self.assertEqual(execution["write-xml-jtl"], "none")
 
     def test_two_workers_get_different_free_ports_for_jmeters_stop(self) -> None:
-        import socket
-
         first = configuration.shutdown_port("a")
         self.assertEqual(configuration.shutdown_port("a"), first)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
@@ -229,6 +229,11 @@ class TheForcedConfiguration(Temporary):
             self.assertEqual(configuration.shutdown_port("a"), first + 1)
             with self.assertRaises(configuration.NoFreePort):
                 configuration.shutdown_port("a", attempts=1)
+
+    def test_a_pod_without_localhost_is_told_before_taurus_would_try_every_port(self) -> None:
+        with unittest.mock.patch("socket.getaddrinfo", side_effect=socket.gaierror("Name or service not known")):
+            with self.assertRaisesRegex(configuration.NoFreePort, "localhost cannot be resolved"):
+                configuration.shutdown_port("a")
 
     def test_the_class_path_of_the_run_is_the_class_path_of_the_check(self) -> None:
         (self.folder / "libraries").mkdir()

@@ -15,11 +15,16 @@ SHUTDOWN_PORTS = range(20_000, 30_000)
 
 
 class NoFreePort(Exception):
-    """All ports for JMeter's stop are taken."""
+    """There is no port for JMeter's stop."""
 
 
 def shutdown_port(seed: str, attempts: int = 100) -> int:
     """A UDP port of the loopback interface that is free now; where the search starts follows from `seed`."""
+    try:
+        socket.getaddrinfo("localhost", None, socket.AF_INET)
+    except OSError as error:
+        # Taurus takes every port of a name that it cannot resolve for busy, and would try all of them, for hours.
+        raise NoFreePort(f"localhost cannot be resolved ({error}); /etc/hosts has to name it") from error
     start = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "big")
     for attempt in range(attempts):
         port = SHUTDOWN_PORTS[(start + attempt) % len(SHUTDOWN_PORTS)]
