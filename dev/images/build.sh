@@ -18,6 +18,7 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+self=$root/dev/images/build.sh
 cache=${VOLLEY_CACHE:-$HOME/.cache/volley}
 archives=$cache/images
 local_base=localhost/debian:bookworm-slim
@@ -105,7 +106,8 @@ build() { # name, tag, digest, arguments of buildah bud...
 	step "$name" image_tool bud --format oci --tag "$tag" "$@"
 	mkdir -p "$archives"
 	rm -f "$archives/.$name.tar"
-	image_tool push --quiet "$tag" "oci-archive:$archives/.$name.tar:$tag"
+	# docker-archive holds its layers uncompressed: written in a quarter of the time that an oci-archive takes.
+	image_tool push --quiet "$tag" "docker-archive:$archives/.$name.tar:$tag"
 	mv "$archives/.$name.tar" "$archives/$name.tar"
 	echo "$inputs" >"$archives/$name.inputs"
 	# The image that had the tag before would stay for ever. It cannot go if the new one is built on its layers.
@@ -150,7 +152,7 @@ build_base() { make_base; }
 
 build_taurus() {
 	local jmeter=$cache/jmeter inputs certificate=${PIP_CERT:-} arguments=()
-	inputs=$(digest "$(base_identity)" "$root/container/taurus/Containerfile" "$root/container/taurus/requirements.txt" \
+	inputs=$(digest "$self" "$(base_identity)" "$root/container/taurus/Containerfile" "$root/container/taurus/requirements.txt" \
 		"$root/container/taurus/jmeter" "$root/container/taurus/jmeter.lock" "$root/container/taurus/volley_worker" "$root/container/versions.env")
 	if current taurus "$inputs"; then
 		say "taurus: nothing changed"
@@ -182,7 +184,7 @@ build_volley() {
 		binary=$target/$([ "$profile" = dev ] && echo debug || echo "$profile")/volley
 	fi
 	[ -f "$binary" ] || fail "volley: no binary at $binary"
-	inputs=$(digest "$(base_identity)" "$root/container/volley/Containerfile" "$binary")
+	inputs=$(digest "$self" "$(base_identity)" "$root/container/volley/Containerfile" "$binary")
 	if current volley "$inputs"; then
 		say "volley: nothing changed"
 		return 0
@@ -198,7 +200,7 @@ build_volley() {
 
 build_target() {
 	local inputs context
-	inputs=$(digest "$root/container/target")
+	inputs=$(digest "$self" "$root/container/target")
 	if current target "$inputs"; then
 		say "target: nothing changed"
 		return 0

@@ -31,9 +31,7 @@ class Clipping(unittest.TestCase):
         self.assertEqual(json.loads(json.dumps(document))["words"], "bad ? byte")
 
     def test_a_failure_has_the_fields_of_the_contract(self) -> None:
-        self.assertEqual(
-            Failure(Stage.SCRIPT, "x" * 5000, "a.jmx", 3).document().keys(), {"version", "stage", "file", "line", "words"}
-        )
+        self.assertEqual(Failure(Stage.SCRIPT, "x" * 5000, "a.jmx", 3).document().keys(), {"version", "stage", "file", "line", "words"})
         self.assertLessEqual(len(Failure(Stage.SCRIPT, "x" * 5000).document()["words"].encode()), 2048)
 
 

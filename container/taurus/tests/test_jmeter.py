@@ -56,7 +56,8 @@ class WithJMeter(WorkerTest):
         print(f"jmeter: ended {took:.1f} s after the stop, with two requests of 15 s under way")
 
     def test_an_unknown_class_is_64_with_jmeters_words_and_the_line_in_the_users_file(self) -> None:
-        content = plan(extra='<com.example.Missing guiclass="com.example.MissingGui" testclass="com.example.Missing" testname="m"/><hashTree/>')
+        element = '<com.example.Missing guiclass="com.example.MissingGui" testclass="com.example.Missing" testname="m"/>'
+        content = plan(extra=element + "<hashTree/>")
         self.lay("jmeter", "shop.jmx", content)
         self.start_launcher()
         self.assertEqual(self.leave(), 64)

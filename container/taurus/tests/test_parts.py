@@ -15,6 +15,7 @@ import unittest.mock
 from pathlib import Path
 
 from bzt.cli import CLI, get_option_parser
+
 from volley_worker import configuration, processes, workspace
 from volley_worker.checks import bounded, jmeter
 from volley_worker.folders import Folders, read_versions
@@ -83,7 +84,11 @@ class Processes(Temporary):
             reaper = processes.Reaper()
             # A parent that ends at once and leaves a child that ignores SIGTERM, in a session of its own.
             child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
-            parent = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', %r], start_new_session=True, stdout=subprocess.PIPE); p.stdout.readline()" % child
+            parent = (
+                "import subprocess, sys; "
+                "p = subprocess.Popen([sys.executable, '-c', %r], start_new_session=True, stdout=subprocess.PIPE); "
+                "p.stdout.readline()" % child
+            )
             started = subprocess.Popen([sys.executable, "-c", parent])
             while reaper.exit_code(started.pid) is None:
                 reaper.reap(); time.sleep(0.02)
@@ -213,7 +218,8 @@ class TheForcedConfiguration(Temporary):
         self.assertIs(modules["console"]["disable"], True)
         self.assertEqual([modules["consolidator"][key] for key in ("generalize-labels", "max-buffer-len")], [2000, "5s"])
         self.assertIs(modules["locust"]["dry-install"], True)
-        self.assertEqual([dict(item) for item in config["reporting"]], [{"module": "final-stats", "dump-xml": str(self.folder / "artifacts/final-stats.xml")}])
+        summary = {"module": "final-stats", "dump-xml": str(self.folder / "artifacts/final-stats.xml")}
+        self.assertEqual([dict(item) for item in config["reporting"]], [summary])
         self.assertEqual(config["services"][-1]["module"], configuration.GATE)
 
     def test_error_bodies_are_off_for_every_execution(self) -> None:
@@ -231,9 +237,9 @@ class TheForcedConfiguration(Temporary):
                 configuration.shutdown_port("a", attempts=1)
 
     def test_a_pod_without_localhost_is_told_before_taurus_would_try_every_port(self) -> None:
-        with unittest.mock.patch("socket.getaddrinfo", side_effect=socket.gaierror("Name or service not known")):
-            with self.assertRaisesRegex(configuration.NoFreePort, "localhost cannot be resolved"):
-                configuration.shutdown_port("a")
+        unknown = unittest.mock.patch("socket.getaddrinfo", side_effect=socket.gaierror("Name or service not known"))
+        with unknown, self.assertRaisesRegex(configuration.NoFreePort, "localhost cannot be resolved"):
+            configuration.shutdown_port("a")
 
     def test_the_class_path_of_the_run_is_the_class_path_of_the_check(self) -> None:
         (self.folder / "libraries").mkdir()
