@@ -37,7 +37,7 @@ push_images() {
     target) IMAGE_TARGET=$prefix/volley-target:$tag && set -- "$IMAGE_TARGET" ;;
     esac
     echo "    $1"
-    skopeo copy --quiet "oci-archive:$archive" "docker://$1"
+    skopeo copy --quiet "docker-archive:$archive" "docker://$1"
   done
 }
 
