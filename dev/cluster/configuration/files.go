@@ -191,13 +191,13 @@ func corefile(definition Definition) string {
     cache 5
     loadbalance
     reload 2s
-    hosts %s {
+    hosts %q {
         ttl 1
         reload 1s
         fallthrough
     }
     kubernetes %s in-addr.arpa {
-        kubeconfig %s
+        kubeconfig %q
         pods insecure
         ttl 5
     }

@@ -23,9 +23,9 @@ import (
 )
 
 const (
-	stepLimit = 2 * time.Minute // for one step of a start
-	callLimit = 5 * time.Second // for one call to the API server
-	askLimit  = time.Second     // for one DNS question
+	stepLimit = 2 * time.Minute        // for one step of a start
+	callLimit = 5 * time.Second        // for one call to the API server
+	askLimit  = 250 * time.Millisecond // for one DNS question to a server on this machine
 	interval  = 50 * time.Millisecond
 	logLines  = 8 // of the component's log in the message of a failed step
 )

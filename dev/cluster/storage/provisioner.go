@@ -91,7 +91,7 @@ func (f folders) Delete(_ context.Context, volume *corev1.PersistentVolume) erro
 	source := volume.Spec.HostPath
 	// The path comes from an object that users can edit: remove only what this
 	// provisioner can have made.
-	if source == nil || source.Path != filepath.Join(f.root, volume.Name) || filepath.Base(volume.Name) != volume.Name {
+	if source == nil || source.Path != filepath.Join(f.root, volume.Name) || filepath.Dir(source.Path) != f.root {
 		return &controller.IgnoredError{Reason: fmt.Sprintf("volume %s is not a folder below %s", volume.Name, f.root)}
 	}
 	if err := os.RemoveAll(source.Path); err != nil {
