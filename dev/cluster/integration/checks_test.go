@@ -10,11 +10,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"volley.dev/dev/cluster/address"
 )
 
 // expect asks an address and says if the answer lacks a text.
@@ -25,6 +29,9 @@ func expect(address, text string, parameters ...string) error {
 	}
 	return err
 }
+
+// ofClusters matches the names and addresses that clusters take.
+var ofClusters = regexp.MustCompile(`volley-|\bv[bhc][0-9a-f]{8}|\b10\.(19[2-9]|2[0-9][0-9])\.`)
 
 // snapshot is what of the machine must be the same after the last cluster:
 // mounts, network names, addresses and firewall rules.
@@ -43,7 +50,7 @@ func snapshot(t *testing.T) []string {
 		}
 		for line := range strings.Lines(string(output)) {
 			// Other checkouts may start and stop clusters meanwhile.
-			if !strings.Contains(line, "10.1") && !strings.Contains(line, "v") {
+			if !ofClusters.MatchString(line) {
 				lines = append(lines, command[0]+": "+strings.TrimSpace(line))
 			}
 		}
@@ -110,6 +117,18 @@ func kill(t *testing.T, component, folder string) {
 		}
 	}
 	t.Fatalf("%s of %s does not run", component, folder)
+}
+
+// forgetAddresses takes one owner out of the machine's registry.
+func forgetAddresses(t *testing.T, state string) {
+	t.Helper()
+	err := address.Change(address.Folder, func(registry *address.Registry) error {
+		registry.Owners = slices.DeleteFunc(registry.Owners, func(holding address.Holding) bool { return holding.State == state })
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // killAll kills every process that names the cluster's folder, its shims and

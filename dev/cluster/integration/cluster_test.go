@@ -199,6 +199,20 @@ func TestAStartKilledInTheMiddleIsCleanedUp(t *testing.T) {
 	}
 }
 
+func TestAClusterIsRemovedEvenWithoutTheRegistryOfAddresses(t *testing.T) {
+	m := onMachine(t)
+	m.run("up", "--api-server-only", "lost")
+	lost := m.describe("lost")
+	forgetAddresses(t, m.state)
+	if output := m.run("up", "--api-server-only", "lost"); !strings.Contains(output, "already up") {
+		t.Error(output)
+	}
+	m.run("down", "lost")
+	if left := append(traces(lost), ownerTraces(lost)...); len(left) > 0 {
+		t.Errorf("left %s", strings.Join(left, "\n"))
+	}
+}
+
 func TestAnAPIServerAloneIsUpInSecondsAndNoOtherOwnerSeesIt(t *testing.T) {
 	first, second := onMachine(t), onMachine(t)
 	began := time.Now()

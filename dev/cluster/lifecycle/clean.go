@@ -86,10 +86,17 @@ func removeNetwork(cluster place.Cluster) error {
 	return address.Change(address.Folder, func(registry *address.Registry) error {
 		plan, found := registry.Find(cluster.Owner.ID, cluster.Name)
 		if !found {
-			// Without an entry only the name can be there; its end takes the link along.
-			return network.RemoveName(cluster)
+			// Somebody removed the registry; the cluster's own file knows it too.
+			if definition, err := Definition(cluster); err == nil {
+				plan, found = definition.Addresses, true
+			}
 		}
-		if err := network.Detach(cluster, plan); err != nil {
+		if found {
+			if err := network.Detach(cluster, plan); err != nil {
+				return err
+			}
+		}
+		if err := network.RemoveName(cluster); err != nil {
 			return err
 		}
 		if registry.Release(cluster.Owner.ID, cluster.Name) {

@@ -5,14 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
-	"syscall"
 
 	"volley.dev/dev/cluster/address"
 	"volley.dev/dev/cluster/certificate"
@@ -57,7 +56,7 @@ func takeAddresses(cluster place.Cluster) (address.Plan, error) {
 		if err != nil {
 			return err
 		}
-		plan, err = registry.Allocate(cluster.Owner.ID, cluster.Owner.State, cluster.Name, func(prefix netip.Prefix) bool { return busy(prefix) })
+		plan, err = registry.Allocate(cluster.Owner.ID, cluster.Owner.State, cluster.Name, busy)
 		if err != nil {
 			return err
 		}
@@ -92,6 +91,9 @@ func removeVanished(registry *address.Registry, owner place.Owner, holding addre
 			continue // it lost its folder but lives; leave it to its owner
 		}
 		if err := network.Detach(cluster, address.Plan{Network: holding.Network, Slot: slot}); err != nil {
+			return err
+		}
+		if err := network.RemoveName(cluster); err != nil {
 			return err
 		}
 		if registry.Release(holding.ID, name) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -69,15 +70,36 @@ func forwardRule(bridge string) []string {
 	return []string{"FORWARD", "--in-interface", bridge, "--out-interface", bridge, "--jump", "ACCEPT"}
 }
 
-// RemoveBridge removes the owner's bridge and its rule.
+// RemoveBridge removes the owner's bridge and its rule. A bridge to which a
+// cluster is still attached stays.
 func RemoveBridge(owner place.Owner) error {
 	name := owner.Bridge()
+	if attached, err := hasPorts(name); err != nil || attached {
+		return err
+	}
 	for iptables(append([]string{"--check"}, forwardRule(name)...)...) == nil {
 		if err := iptables(append([]string{"--delete"}, forwardRule(name)...)...); err != nil {
 			return fmt.Errorf("bridge %s of %s: %w", name, owner.Origin, err)
 		}
 	}
 	return removeLink(name)
+}
+
+func hasPorts(name string) (bool, error) {
+	bridge, err := netlink.LinkByName(name)
+	if errors.As(err, &netlink.LinkNotFoundError{}) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("bridge %s: %w", name, err)
+	}
+	links, err := netlink.LinkList()
+	if err != nil {
+		return false, fmt.Errorf("bridge %s: its ports: %w", name, err)
+	}
+	return slices.ContainsFunc(links, func(link netlink.Link) bool {
+		return link.Attrs().MasterIndex == bridge.Attrs().Index
+	}), nil
 }
 
 // Attach moves one end of a new veth pair into the network namespace of a
@@ -125,7 +147,7 @@ func clusterRoute(plan address.Plan, reach netip.Prefix) netlink.Route {
 	}
 }
 
-// Detach removes everything that Attach made.
+// Detach removes the routes and the link that Attach made.
 func Detach(cluster place.Cluster, plan address.Plan) error {
 	for _, reach := range []netip.Prefix{plan.Pods(), plan.Services()} {
 		route := clusterRoute(plan, reach)
@@ -136,7 +158,7 @@ func Detach(cluster place.Cluster, plan address.Plan) error {
 	if err := removeLink(cluster.Owner.HostLink(plan.Slot)); err != nil {
 		return fmt.Errorf("cluster %s: %w", cluster.Name, err)
 	}
-	return RemoveName(cluster)
+	return nil
 }
 
 // RemoveName removes the name of the cluster's network namespace.
