@@ -10,14 +10,12 @@ check_rust_lints() {
 }
 
 check_go() {
-  local unformatted
-  unformatted=$(gofmt -l "$VOLLEY_ROOT/dev/cluster" "$VOLLEY_ROOT/container/target")
-  if [[ -n $unformatted ]]; then
-    printf 'not formatted (make format):\n%s\n' "$unformatted" >&2
+  "$VOLLEY_ROOT/dev/cluster/check"
+  if [[ -n $(gofmt -l "$VOLLEY_ROOT/container/target") ]]; then
+    echo "container/target is not formatted (gofmt -w container/target)" >&2
     return 1
   fi
-  (cd "$VOLLEY_ROOT/dev/cluster" && with_progress "$VOLLEY_CACHE/logs/go-vet.log" go vet ./...)
-  (cd "$VOLLEY_ROOT/container/target" && go vet ./...)
+  (cd "$VOLLEY_ROOT/container/target" && go vet ./... && go test ./...)
 }
 
 check_generated() {
@@ -59,7 +57,7 @@ lint_steps() {
   step "Shell scripts parse" check_shell
   step "Rust is formatted" check_rust_format
   step "Rust lints" check_rust_lints
-  step "Go is formatted and vetted" check_go
+  step "Go is formatted, vetted and tested" check_go
   step "Generated files and the rules of the house" check_generated
   step "The chart is sound" check_chart
   step "Licences of what is linked" check_licences

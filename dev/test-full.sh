@@ -9,7 +9,7 @@ cluster)
   step "Check the toolchains" check_toolchains
   step "Install Debian packages" install_packages
   step "Build the development cluster" build_cluster_program
-  step "Clusters side by side, killed and cleaned" bash -c 'cd "$VOLLEY_ROOT/dev/cluster" && VOLLEY_CLUSTER_TESTS=1 go test -count=1 -timeout 20m ./integration/...'
+  step "Clusters side by side, killed and cleaned" bash -c 'cd "$VOLLEY_ROOT/dev/cluster" && VOLLEY_CLUSTER_TESTS=1 CGO_ENABLED=0 GOFLAGS=-trimpath go test -vet=off -count=1 -timeout 20m -v ./integration'
   ;;
 examples)
   step "Check the toolchains" check_toolchains

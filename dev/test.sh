@@ -38,7 +38,6 @@ step "Build volley" build_volley
 lint_steps
 step "Prepare a worker without an image" "$VOLLEY_ROOT/container/taurus/dev-setup.sh"
 step "Unit and property tests" unit_tests
-step "Tests of the development cluster's parts" bash -c 'cd "$VOLLEY_ROOT/dev/cluster" && go test ./...'
 step "Tests of the worker's parts with real engines" "$VOLLEY_ROOT/container/taurus/test.sh"
 step "Start an API server" "$VOLLEY_BIN/cluster" up --api-server-only api-test
 step "Tests against the API server and real workers" prepared_tests
