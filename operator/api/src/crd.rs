@@ -171,6 +171,10 @@ fn tidy(schema: &mut Value) {
         values.retain(|value| !value.is_null());
     }
     fields.remove("oneOf");
+    // `deny_unknown_fields` of a type without fields; the API server prunes what it does not know anyway.
+    if fields.get("additionalProperties") == Some(&Value::Bool(false)) {
+        fields.remove("additionalProperties");
+    }
     if let Some(default) = fields.get_mut("default").filter(|default| default.is_object()) {
         *default = json!({});
     }

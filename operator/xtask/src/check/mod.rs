@@ -1,0 +1,29 @@
+//! The checks of the house. Each has a reason in CONTRIBUTING; each complaint names file, fault and remedy.
+
+mod crates;
+mod files;
+
+use crate::repository::{Error, Repository};
+
+/// All complaints; none means that the house is in order.
+pub(crate) fn all(repository: &Repository) -> Result<Vec<String>, Error> {
+    let mut complaints = crates::complaints(&repository.packages()?);
+    for path in repository.files()? {
+        let Some(text) = repository.read(&path).ok().flatten() else { continue };
+        complaints.extend(files::complaints(&path, &text));
+    }
+    if complaints.is_empty() {
+        println!("the house is in order");
+    }
+    Ok(complaints)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_house_is_in_order() {
+        assert_eq!(all(&Repository::here().unwrap()).unwrap(), Vec::<String>::new());
+    }
+}
