@@ -5,13 +5,17 @@
 //! * [`credentials`]: keys that reach one run only, and what each kind of key may do.
 //! * [`embedded`]: both protocols in one process, for laptops and tests.
 
+pub mod credentials;
 pub mod documents;
+pub mod embedded;
 pub mod keys;
 pub mod objects;
+pub mod results;
 
 mod failure;
 mod settings;
 
 pub use failure::FailureClass;
 pub use objects::{ObjectError, ObjectStore};
+pub use results::{ResultStore, ResultsError};
 pub use settings::{KeyPair, SettingsError, StorageSettings};

@@ -168,6 +168,8 @@ where
     };
     match (status, code.as_str()) {
         (_, "NoSuchBucket") => ObjectError::BucketMissing { location },
+        // The upload was completed with the answer lost, or expired: either way the whole transfer is to be repeated.
+        (_, "NoSuchUpload") => ObjectError::Unavailable { operation, location, words },
         (Some(404), _) => ObjectError::NotFound { location },
         (Some(412), _) => ObjectError::PreconditionFailed { operation, location },
         (Some(401 | 403), _) => ObjectError::Denied { operation, location, words },

@@ -1,0 +1,13 @@
+//! What Volley relies on, one named test per property, against the real protocols.
+//!
+//! By default each test starts an embedded storage of its own. With `VOLLEY_CONFORMANCE_S3_ENDPOINT` and
+//! `VOLLEY_CONFORMANCE_DYNAMODB_ENDPOINT` (or `VOLLEY_CONFORMANCE_AWS=1` for AWS itself), `VOLLEY_CONFORMANCE_BUCKET`,
+//! `VOLLEY_CONFORMANCE_TABLE` and credentials where the SDK finds them, the same tests run there, below a prefix of their
+//! own; what only makes sense for the embedded storage is skipped and says so.
+
+mod durability;
+mod lists;
+mod objects;
+mod place;
+mod results;
+mod rights;
