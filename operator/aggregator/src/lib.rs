@@ -1,1 +1,120 @@
-//! placeholder
+//! Merges what the workers of a run uploaded.
+//!
+//! Order: read the definition → wait for `close.json` → read exactly the manifests that it lists → merge the statistics of
+//! those workers → make the result (pure) → write histograms, `result.json`, rows, and last the run's status.
+//!
+//! # Guarantees
+//!
+//! * Aggregating again gives the same bytes and the same rows: no instant of now and no order of answers enters them.
+//! * A worker whose manifest or statistics are wrong is lost with a reason, never a crash and never a silent gap; an outage
+//!   of the storage makes no worker lost.
+//! * Memory does not depend on the number of samples, and on the number of labels only by their index and figures.
+//! * `status.result` comes last: who sees it finds everything else.
+
+pub mod error;
+#[cfg(test)]
+mod fixtures;
+pub mod gather;
+pub mod measured;
+pub mod outcome;
+pub mod publish;
+pub mod result;
+mod retry;
+pub mod status;
+#[cfg(test)]
+mod tests;
+
+pub use error::AggregateError;
+
+use std::future::Future;
+use std::time::Duration;
+
+use kube::Client;
+use volley_api::load_test_run::RunResult;
+use volley_storage::documents::ResultDocument;
+use volley_storage::{ObjectStore, ResultStore};
+
+use gather::documents::RunDocuments;
+
+/// What the aggregator is told from outside. The rest is in the storage.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Uid of the LoadTestRun.
+    pub run_uid: String,
+    /// How long `close.json` is waited for; `None`: as long as the run may take by its definition.
+    pub patience: Option<Duration>,
+}
+
+/// What was aggregated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregated {
+    /// The document, as it is in the storage.
+    pub document: ResultDocument,
+    /// What stands in the run's status.
+    pub summary: RunResult,
+}
+
+/// Aggregates one run. Without a client no status is written. Repeating it is safe.
+///
+/// # Errors
+/// [`AggregateError`], whose class says whether a repetition may help.
+pub async fn run(
+    settings: Settings,
+    store: ObjectStore,
+    results: ResultStore,
+    client: Option<Client>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<Aggregated, AggregateError> {
+    tokio::select! {
+        aggregated = aggregate(&settings, &store, &results, client.as_ref()) => aggregated,
+        () = shutdown => Err(AggregateError::ShutDown),
+    }
+}
+
+async fn aggregate(
+    settings: &Settings,
+    store: &ObjectStore,
+    results: &ResultStore,
+    client: Option<&Client>,
+) -> Result<Aggregated, AggregateError> {
+    let definition = gather::documents::definition(store, &settings.run_uid).await?;
+    let patience = settings.patience.unwrap_or_else(|| gather::documents::patience(&definition));
+    let run = &definition.run;
+    tracing::info!(
+        run_uid = run.uid,
+        namespace = run.namespace,
+        run = run.name,
+        patience_s = patience.as_secs(),
+        "waiting for the run to be closed"
+    );
+    let RunDocuments { definition, start, close } = gather::documents::closed(store, definition, patience).await?;
+    let run_uid = definition.run.uid.as_str();
+
+    let mut outcomes = gather::workers::outcomes(store, run_uid, &close.workers).await?;
+    let (measured, outputs) =
+        gather::statistics::merge(store, run_uid, &mut outcomes, gather::statistics::CACHE_BYTES, || {
+            publish::temporary_outputs(&definition)
+        })
+        .await?;
+    let document = result::result(&definition, start.as_ref(), &close, &outcomes, &measured);
+    for warning in &document.warnings {
+        tracing::warn!(run_uid, warning, "the result has a warning");
+    }
+
+    publish::histograms(store, run_uid, &measured, outputs).await?;
+    let location = publish::document(store, &document).await?;
+    publish::rows(results, store, &definition, &close, &document).await?;
+    let summary = status::summary(&document, &location);
+    if let Some(client) = client {
+        publish::run_status(client, &document, &summary, &status::live(&document, close.at)).await?;
+    }
+    tracing::info!(
+        run_uid,
+        requests = document.totals.requests,
+        errors = document.totals.errors,
+        workers = document.workers_total.complete + document.workers_total.partial,
+        location,
+        "the run is aggregated"
+    );
+    Ok(Aggregated { document, summary })
+}

@@ -1,0 +1,151 @@
+//! Definitions, manifests and samples for tests.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use volley_api::WorkerSize;
+use volley_stats::statistics::{Collection, Limits};
+use volley_stats::{Recorder, Sample, SampleKind};
+use volley_storage::documents::{
+    Artifacts, CloseDecision, ClosedWorker, Counters, Definition, Images, LateWorkers, Load, Manifest, ObjectDigest,
+    Region, RunIdentity, Scenario, Source, Start, WorkerResources,
+};
+use volley_storage::keys::WorkerAttempt;
+use volley_storage::objects::sha256_hex;
+
+use crate::gather::statistics::STATISTICS;
+use crate::outcome::{MeasuredAttempt, WorkerOutcome};
+
+pub(crate) const RUN: &str = "11111111-2222-3333-4444-555555555555";
+/// When the load of every fixture starts.
+pub(crate) const START_S: i64 = 1_800_000_000;
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(START_S + second).unwrap()
+}
+
+/// A run over the given regions with their numbers of workers.
+pub(crate) fn definition(regions: &[(&str, u32)]) -> Definition {
+    Definition {
+        version: 1,
+        installation: "volley".into(),
+        run: RunIdentity {
+            uid: RUN.into(),
+            name: "checkout-1".into(),
+            namespace: "shop".into(),
+            load_test: "checkout".into(),
+            created_at: at(-60),
+        },
+        definition_digest: "v1:00".into(),
+        scenario: Scenario::Locust { script: Source { sha256: "0".repeat(64), size: 10 } },
+        load: Load { users_per_worker: 5, ramp_up_ms: 0, hold_for_ms: 10_000 },
+        regions: regions
+            .iter()
+            .map(|(target, workers)| Region {
+                target: (*target).into(),
+                region: "us-east-1".into(),
+                namespace: "volley-workers".into(),
+                workers: *workers,
+            })
+            .collect(),
+        resources: WorkerResources::Size(WorkerSize::Small),
+        start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
+        healthy_percent: 90,
+        artifacts: Artifacts { samples: false },
+        images: Images { worker: "worker:1".into(), volley: "volley:1".into() },
+        max_load_ms: 70_000,
+        max_uncontrolled_ms: 300_000,
+    }
+}
+
+pub(crate) fn close(workers: Vec<ClosedWorker>) -> CloseDecision {
+    CloseDecision { version: 1, at: at(20), workers, stopped: None }
+}
+
+pub(crate) fn attempt(target: &str, index: u32) -> WorkerAttempt {
+    WorkerAttempt { target: target.into(), index, pod_uid: format!("pod-{target}-{index}") }
+}
+
+/// One request as a test writes it down: label, start in milliseconds after the load's start, response time in
+/// microseconds, success.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) label: String,
+    pub(crate) start_ms: i64,
+    pub(crate) elapsed_us: u64,
+    pub(crate) success: bool,
+    pub(crate) bytes: u64,
+}
+
+pub(crate) fn request(label: &str, start_ms: i64, elapsed_us: u64, success: bool) -> Request {
+    Request { label: label.into(), start_ms, elapsed_us, success, bytes: 100 }
+}
+
+/// What a worker makes of its requests.
+pub(crate) fn collection(requests: &[Request]) -> Collection {
+    let mut recorder = Recorder::new(Limits::default());
+    for request in requests {
+        let start_us = (START_S * 1000 + request.start_ms) * 1000;
+        recorder.record(
+            0,
+            &Sample {
+                kind: SampleKind::Request,
+                label: &request.label,
+                start_us,
+                end_us: start_us + i64::try_from(request.elapsed_us).unwrap(),
+                elapsed_us: request.elapsed_us,
+                first_byte_us: None,
+                connect_us: None,
+                bytes: request.bytes,
+                code: if request.success { "200" } else { "503" },
+                message: if request.success { "OK" } else { "Service Unavailable" },
+                success: request.success,
+                active_users: Some(5),
+            },
+        );
+    }
+    recorder.into_collection()
+}
+
+/// The manifest of a worker that ran its full time and uploaded `statistics`.
+pub(crate) fn manifest(attempt: &WorkerAttempt, collection: &Collection, statistics: &[u8]) -> Manifest {
+    let total = collection.total();
+    let size = statistics.len() as u64;
+    Manifest {
+        version: 1,
+        run_uid: RUN.into(),
+        worker: attempt.clone(),
+        taurus: Some("1.17.2".into()),
+        engines: Vec::new(),
+        exit_code: Some(0),
+        released_at: Some(at(0)),
+        first_sample_at: Some(at(0)),
+        last_sample_at: Some(at(10)),
+        complete: true,
+        stopped: None,
+        counters: Counters {
+            requests: total.requests(),
+            errors: total.errors(),
+            interrupted: total.interrupted.count(),
+            bytes: total.bytes(),
+            malformed_rows: 0,
+            folded_labels: 0,
+        },
+        objects: BTreeMap::from([(
+            STATISTICS.to_owned(),
+            ObjectDigest { sha256: sha256_hex(statistics), size, stored_size: size },
+        )]),
+        warnings: Vec::new(),
+    }
+}
+
+/// A measured outcome, to be changed by a test.
+pub(crate) fn measured(target: &str, index: u32, collection: &Collection) -> MeasuredAttempt {
+    let attempt = attempt(target, index);
+    let manifest = manifest(&attempt, collection, &volley_stats::file::encode(collection));
+    MeasuredAttempt { attempt, manifest }
+}
+
+pub(crate) fn outcome(measured: MeasuredAttempt) -> WorkerOutcome {
+    WorkerOutcome::Measured(Box::new(measured))
+}

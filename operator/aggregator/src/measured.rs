@@ -1,0 +1,186 @@
+//! What was measured, merged over workers, without the histograms of single labels: those are merged some hundred at a time
+//! and turned into figures at once, so that memory does not depend on their number.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use volley_stats::statistics::{Collection, ErrorGroups, Overview};
+use volley_stats::{LabelStatistics, Percentile, SampleKind};
+use volley_storage::documents::{Figures, LabelFigures, MeasuredInterval, rate_milli, ratio_ppm};
+
+/// Key of a response without a code in [`Figures::codes`].
+const NO_CODE: &str = "none";
+
+/// What one region measured, or all of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scope {
+    /// Figures that belong to no label.
+    pub overview: Overview,
+    /// All requests as one label.
+    pub total: LabelStatistics,
+    /// Failed requests by label, code and message.
+    pub errors: ErrorGroups,
+}
+
+impl Scope {
+    /// First to last sample; `None` without requests.
+    #[must_use]
+    pub fn interval(&self) -> Option<MeasuredInterval> {
+        let (first, last) = self.overview.first_start_us.zip(self.overview.last_end_us)?;
+        Some(MeasuredInterval {
+            from: Timestamp::from_microsecond(first).ok()?,
+            to: Timestamp::from_microsecond(last).ok()?,
+        })
+    }
+}
+
+/// What all workers measured together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// All regions.
+    pub whole: Scope,
+    /// By RegionTarget.
+    pub regions: BTreeMap<String, Scope>,
+    /// By label, sorted by target (all regions first), kind, label.
+    pub labels: Vec<LabelFigures>,
+}
+
+impl Measured {
+    /// Length of the measured interval of the run in microseconds; every rate refers to it.
+    #[must_use]
+    pub fn interval_us(&self) -> u64 {
+        self.whole.interval().map_or(0, |interval| interval.length_us())
+    }
+
+    /// Adds the figures that belong to no label, and the errors, of one worker of a region.
+    pub fn add_overview(&mut self, target: &str, overview: &Overview, errors: &ErrorGroups) {
+        let region = self.regions.entry(target.to_owned()).or_default();
+        for scope in [region, &mut self.whole] {
+            scope.overview.merge(overview);
+            scope.errors.merge(errors);
+        }
+    }
+
+    /// Adds one label, merged over the workers of each region. All overviews must have been added before: the label's
+    /// rates need the interval of the run. Answers the label merged over all regions.
+    pub fn add_label(
+        &mut self,
+        kind: SampleKind,
+        name: &str,
+        by_region: &BTreeMap<String, LabelStatistics>,
+    ) -> LabelStatistics {
+        let interval_us = self.interval_us();
+        let mut whole = LabelStatistics::default();
+        for (target, label) in by_region {
+            whole.merge(label);
+            let region = self.regions.entry(target.clone()).or_default();
+            if kind == SampleKind::Request {
+                region.total.merge(label);
+            }
+            let lower_bound = region.overview.is_lower_bound(name, label);
+            self.labels.push(label_figures(Some(target), kind, name, label, lower_bound, interval_us));
+        }
+        if kind == SampleKind::Request {
+            self.whole.total.merge(&whole);
+        }
+        let lower_bound = self.whole.overview.is_lower_bound(name, &whole);
+        self.labels.push(label_figures(None, kind, name, &whole, lower_bound, interval_us));
+        whole
+    }
+
+    /// Brings the labels into the order of `result.json`.
+    pub fn sort(&mut self) {
+        self.labels.sort_by(|left, right| {
+            (&left.target, left.transaction, &left.label).cmp(&(&right.target, right.transaction, &right.label))
+        });
+    }
+
+    /// Merges whole collections at once; for small runs and tests. Gives the same as the steps above.
+    #[must_use]
+    pub fn of(collections: &[(String, Collection)]) -> Self {
+        let mut measured = Self::default();
+        let mut by_region: BTreeMap<String, Collection> = BTreeMap::new();
+        for (target, collection) in collections {
+            measured.add_overview(target, &collection.overview, &collection.errors);
+            by_region.entry(target.clone()).or_default().merge(collection);
+        }
+        for kind in [SampleKind::Request, SampleKind::Transaction] {
+            let mut labels: BTreeMap<&str, BTreeMap<String, LabelStatistics>> = BTreeMap::new();
+            for (target, collection) in &by_region {
+                for (name, label) in collection.labels(kind) {
+                    labels.entry(name).or_default().insert(target.clone(), label.clone());
+                }
+            }
+            for (name, scopes) in labels {
+                measured.add_label(kind, name, &scopes);
+            }
+        }
+        measured.sort();
+        measured
+    }
+}
+
+fn label_figures(
+    target: Option<&String>,
+    kind: SampleKind,
+    name: &str,
+    label: &LabelStatistics,
+    lower_bound: bool,
+    interval_us: u64,
+) -> LabelFigures {
+    LabelFigures {
+        target: target.cloned(),
+        label: name.to_owned(),
+        transaction: kind == SampleKind::Transaction,
+        lower_bound,
+        figures: figures(label, interval_us),
+    }
+}
+
+/// The exact figures of a label, or of all together, over an interval in microseconds.
+#[must_use]
+pub fn figures(label: &LabelStatistics, interval_us: u64) -> Figures {
+    let together = label.together();
+    let elapsed = &together.elapsed;
+    let requests = label.requests();
+    let percentile = |percentile| elapsed.percentile(percentile);
+    Figures {
+        requests,
+        errors: label.errors(),
+        interrupted: label.interrupted.count(),
+        bytes: label.bytes(),
+        error_rate_ppm: ratio_ppm(label.errors(), requests),
+        request_rate_milli: rate_milli(requests, interval_us),
+        average_us: mean_half_up(elapsed.sum_us(), elapsed.count()),
+        min_us: elapsed.minimum_us(),
+        p50_us: percentile(Percentile::P50),
+        p90_us: percentile(Percentile::P90),
+        p95_us: percentile(Percentile::P95),
+        p99_us: percentile(Percentile::P99),
+        p999_us: percentile(Percentile::P99_9),
+        max_us: elapsed.maximum_us(),
+        connect_average_us: mean_half_up(together.connect.sum_us(), together.connect.count()),
+        first_byte_average_us: mean_half_up(together.first_byte.sum_us(), together.first_byte.count()),
+        codes: codes(&label.codes),
+    }
+}
+
+fn codes(codes: &BTreeMap<Box<str>, u64>) -> BTreeMap<String, u64> {
+    let mut named: BTreeMap<String, u64> = BTreeMap::new();
+    for (code, count) in codes {
+        let name = if code.is_empty() { NO_CODE } else { code };
+        let known = named.entry(name.to_owned()).or_default();
+        *known = known.saturating_add(*count);
+    }
+    named
+}
+
+/// A mean in whole microseconds, rounded half up; `None` of nothing.
+fn mean_half_up(sum_us: u128, count: u64) -> Option<u64> {
+    if count == 0 {
+        return None;
+    }
+    let count = u128::from(count);
+    let mean = sum_us / count + u128::from(sum_us % count >= count.div_ceil(2));
+    Some(u64::try_from(mean).unwrap_or(u64::MAX))
+}

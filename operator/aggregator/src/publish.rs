@@ -1,0 +1,145 @@
+//! Writes the result: histograms, `result.json`, rows, and last the run's status.
+
+use std::io::{BufWriter, Write};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::Client;
+use kube::api::{Api, Patch, PatchParams};
+use tempfile::NamedTempFile;
+use volley_api::LoadTestRun;
+use volley_api::labels::AGGREGATOR_MANAGER;
+use volley_api::load_test_run::{LiveFigures, RunResult};
+use volley_storage::documents::{CloseDecision, Definition, ResultDocument};
+use volley_storage::objects::BYTES;
+use volley_storage::results::{Publication, rows_of, summary_of};
+use volley_storage::{FailureClass, ObjectError, ObjectStore, ResultStore, ResultsError, keys};
+
+use crate::error::AggregateError;
+use crate::gather::statistics::Outputs;
+use crate::measured::Measured;
+use crate::retry::patiently;
+use crate::status;
+
+/// One call to the API server takes at most this long.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long rows are kept after the run was closed, in hours: 365 days.
+const RETENTION_HOURS: i64 = 365 * 24;
+
+/// Opens the temporary files of the merged statistics.
+///
+/// # Errors
+/// When the temporary folder cannot be written.
+pub fn temporary_outputs(definition: &Definition) -> Result<Outputs<BufWriter<NamedTempFile>>, AggregateError> {
+    let targets = definition.regions.iter().map(|region| region.target.as_str());
+    Outputs::begin(targets, |_| NamedTempFile::new().map(BufWriter::new))
+}
+
+/// Uploads the merged statistics: of the whole run, and of each region.
+///
+/// # Errors
+/// When a file cannot be written, or what the storage says.
+pub async fn histograms(
+    store: &ObjectStore,
+    run_uid: &str,
+    measured: &Measured,
+    outputs: Outputs<BufWriter<NamedTempFile>>,
+) -> Result<(), AggregateError> {
+    let Outputs { whole, regions } = outputs;
+    let whole = whole.finish(&measured.whole.overview, &measured.whole.errors)?;
+    upload(store, &keys::histograms(run_uid), whole).await?;
+    for (target, writer) in regions {
+        let scope = measured.regions.get(&target).cloned().unwrap_or_default();
+        let region = writer.finish(&scope.overview, &scope.errors)?;
+        upload(store, &keys::region_histograms(run_uid, &target), region).await?;
+    }
+    Ok(())
+}
+
+async fn upload(store: &ObjectStore, key: &str, mut file: BufWriter<NamedTempFile>) -> Result<(), AggregateError> {
+    file.flush()?;
+    let path = file.get_ref().path();
+    patiently(ObjectError::class, || store.put_file(key, path, BYTES)).await?;
+    Ok(())
+}
+
+/// Uploads `result.json` and answers its location.
+///
+/// # Errors
+/// What the storage says.
+pub async fn document(store: &ObjectStore, document: &ResultDocument) -> Result<String, AggregateError> {
+    let key = keys::result(&document.run.uid);
+    patiently(ObjectError::class, || store.put_document(&key, document)).await?;
+    Ok(store.location(&key))
+}
+
+/// Writes the rows: details first, then the summary, which makes the run final. Repeating it changes nothing.
+///
+/// # Errors
+/// What the table says.
+pub async fn rows(
+    results: &ResultStore,
+    store: &ObjectStore,
+    definition: &Definition,
+    close: &CloseDecision,
+    document: &ResultDocument,
+) -> Result<(), AggregateError> {
+    let location = store.location(&keys::run_prefix(&document.run.uid));
+    // From the document, not from the clock: a repetition must write the same item.
+    let expires_at = close.at.saturating_add(SignedDuration::from_hours(RETENTION_HOURS)).unwrap_or(Timestamp::MAX);
+    let (summary, rows) = (summary_of(document, location, expires_at), rows_of(document));
+    let written =
+        patiently(ResultsError::class, || results.write_run(&definition.installation, &summary, &rows)).await?;
+    match written {
+        Publication::Written | Publication::Repeated => {}
+        Publication::Differs => tracing::error!(
+            run_uid = document.run.uid,
+            "the table holds another final summary of this run; it stays, and result.json is the newer one"
+        ),
+    }
+    Ok(())
+}
+
+/// Writes `status.result` and `status.live` of the run, as field manager `volley-aggregator`.
+/// A run that is gone, or whose name another run has, needs no status: that is no error.
+///
+/// # Errors
+/// [`AggregateError::Status`].
+pub async fn run_status(
+    client: &Client,
+    document: &ResultDocument,
+    result: &RunResult,
+    live: &LiveFigures,
+) -> Result<(), AggregateError> {
+    let (namespace, name) = (document.run.namespace.as_str(), document.run.name.as_str());
+    let runs: Api<LoadTestRun> = Api::namespaced(client.clone(), namespace);
+    let body = Patch::Apply(status::patch(document, result, live));
+    let parameters = PatchParams::apply(AGGREGATOR_MANAGER).force();
+    let failed = |words: String, class| AggregateError::Status {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        words,
+        class,
+    };
+    let write = || async {
+        match tokio::time::timeout(CALL_TIMEOUT, runs.patch_status(name, &parameters, &body)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(kube::Error::Api(answer))) if answer.code == 404 || answer.code == 409 => {
+                tracing::warn!(
+                    namespace,
+                    name,
+                    answer = answer.message,
+                    "the run is gone; its result stays in the storage"
+                );
+                Ok(())
+            }
+            Ok(Err(kube::Error::Api(answer))) => {
+                let class = if answer.code >= 500 { FailureClass::Transient } else { FailureClass::NeedsChange };
+                Err(failed(answer.message.clone(), class))
+            }
+            Ok(Err(error)) => Err(failed(error.to_string(), FailureClass::Transient)),
+            Err(_) => Err(failed(format!("no answer within {} s", CALL_TIMEOUT.as_secs()), FailureClass::Transient)),
+        }
+    };
+    patiently(AggregateError::class, write).await
+}

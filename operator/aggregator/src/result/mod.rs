@@ -1,0 +1,118 @@
+//! The result of a run from what is known of it. Pure: no clock, no storage; the same input gives the same document.
+
+mod coverage;
+mod verdict;
+mod warnings;
+
+#[cfg(test)]
+mod tests;
+
+use volley_storage::documents::{
+    CloseDecision, DOCUMENT_VERSION, Definition, ErrorGroup, RegionFigures, ResultDocument, StartDecision,
+    WorkerResult, WorkerState,
+};
+
+use crate::measured::{Measured, Scope, figures};
+use crate::outcome::WorkerOutcome;
+
+/// Error groups in `result.json`. The most frequent stay; how many are left out is a warning.
+pub const MAXIMUM_ERROR_GROUPS: usize = 10_000;
+
+/// Makes the result.
+///
+/// `outcomes` has one entry for each of `close.workers`, in any order; `measured` holds exactly what the measured ones
+/// uploaded. No instant of now enters the document, so making it again gives the same bytes.
+#[must_use]
+pub fn result(
+    definition: &Definition,
+    start: Option<&StartDecision>,
+    close: &CloseDecision,
+    outcomes: &[WorkerOutcome],
+    measured: &Measured,
+) -> ResultDocument {
+    let interval_us = measured.interval_us();
+    let mut workers: Vec<WorkerResult> = outcomes.iter().map(worker).collect();
+    workers.extend(coverage::unlisted(definition, outcomes));
+    workers.sort_by(|left, right| {
+        (&left.target, left.index, &left.pod_uid).cmp(&(&right.target, right.index, &right.pod_uid))
+    });
+    let counts = coverage::by_region(definition, &workers);
+    let workers_total = coverage::sum(counts.values());
+    let nothing = Scope::default();
+    let regions = definition
+        .regions
+        .iter()
+        .map(|region| RegionFigures {
+            target: region.target.clone(),
+            region: region.region.clone(),
+            workers: counts.get(&region.target).copied().unwrap_or_default(),
+            figures: figures(&measured.regions.get(&region.target).unwrap_or(&nothing).total, interval_us),
+        })
+        .collect::<Vec<_>>();
+    let errors = measured
+        .whole
+        .errors
+        .largest(MAXIMUM_ERROR_GROUPS)
+        .into_iter()
+        .map(|(key, count)| ErrorGroup {
+            label: Some(key.label.to_string()),
+            code: key.code.to_string(),
+            message: key.message.to_string(),
+            count,
+        })
+        .collect::<Vec<_>>();
+    let mut document = ResultDocument {
+        version: DOCUMENT_VERSION,
+        run: definition.run.clone(),
+        definition_digest: definition.definition_digest.clone(),
+        verdict: verdict::verdict(definition, close, counts.values()),
+        stopped: close.stopped,
+        start_at: start.map(|start| start.start_at),
+        interval: measured.whole.interval(),
+        peak_users: Some(measured.whole.overview.peak_users).filter(|users| *users > 0),
+        totals: figures(&measured.whole.total, interval_us),
+        workers_total,
+        regions,
+        workers,
+        labels: measured.labels.clone(),
+        errors,
+        complete: workers_total.complete == workers_total.planned,
+        warnings: Vec::new(),
+    };
+    document.warnings = warnings::warnings(definition, outcomes, measured, &document);
+    document
+}
+
+/// One attempt's row.
+fn worker(outcome: &WorkerOutcome) -> WorkerResult {
+    match outcome {
+        WorkerOutcome::Lost(lost) => WorkerResult {
+            released_at: lost.released_at,
+            ..coverage::nothing_of(&lost.target, lost.index, lost.pod_uid.clone(), &lost.reason)
+        },
+        WorkerOutcome::Measured(measured) => {
+            let manifest = &measured.manifest;
+            let (state, reason) = coverage::state_of(manifest);
+            WorkerResult {
+                target: measured.attempt.target.clone(),
+                index: measured.attempt.index,
+                pod_uid: Some(measured.attempt.pod_uid.clone()),
+                state,
+                reason,
+                released_at: manifest.released_at,
+                first_sample_at: manifest.first_sample_at,
+                last_sample_at: manifest.last_sample_at,
+                requests: manifest.counters.requests,
+                errors: manifest.counters.errors,
+                interrupted: manifest.counters.interrupted,
+                bytes: manifest.counters.bytes,
+                exit_code: manifest.exit_code,
+            }
+        }
+    }
+}
+
+/// Whether a row stands for load that was measured.
+fn is_measured(worker: &WorkerResult) -> bool {
+    worker.state != WorkerState::Lost
+}

@@ -1,0 +1,290 @@
+//! Tables of what may come out of a run, and a property against figures that are computed from the raw samples.
+
+use proptest::prelude::*;
+use volley_api::load_test_run::Verdict;
+use volley_storage::documents::{StartDecision, StopReason, WorkerState};
+
+use super::*;
+use crate::fixtures::{Request, at, close, collection, definition, measured, outcome, request};
+use crate::outcome::LostAttempt;
+
+fn lost(target: &str, index: u32, reason: &str) -> WorkerOutcome {
+    WorkerOutcome::Lost(LostAttempt {
+        target: target.into(),
+        index,
+        pod_uid: None,
+        reason: reason.into(),
+        released_at: None,
+    })
+}
+
+fn twenty(label: &str, success: bool) -> Vec<Request> {
+    (0..20).map(|number| request(label, number * 100, 10_000 + number.unsigned_abs() * 100, success)).collect()
+}
+
+#[test]
+fn two_complete_workers_make_a_complete_result_without_warnings() {
+    let one = collection(&twenty("home", true));
+    let two = collection(&twenty("cart", true));
+    let outcomes = [outcome(measured("eu", 0, &one)), outcome(measured("eu", 1, &two))];
+    let start = StartDecision {
+        version: 1,
+        start_at: at(0),
+        regions: vec!["eu".into()],
+        late_workers: volley_storage::documents::LateWorkers::Refuse,
+    };
+    let merged = Measured::of(&[("eu".into(), one), ("eu".into(), two)]);
+    let document = result(&definition(&[("eu", 2)]), Some(&start), &close(Vec::new()), &outcomes, &merged);
+    assert_eq!(document.warnings, Vec::<String>::new());
+    assert!(document.complete);
+    assert_eq!(document.verdict, Verdict::NotJudged);
+    assert_eq!(document.start_at, Some(at(0)));
+    assert_eq!((document.totals.requests, document.totals.bytes), (40, 4_000));
+    assert_eq!(document.totals.min_us, Some(10_000));
+    assert_eq!(document.totals.max_us, Some(11_900));
+    assert_eq!(document.peak_users, Some(10));
+    // 1.9 s from the first start to the last, and 11.9 ms of the last request.
+    assert_eq!(document.interval.unwrap().length_us(), 1_911_900);
+    let labels: Vec<_> = document.labels.iter().map(|label| (label.target.as_deref(), label.label.as_str())).collect();
+    assert_eq!(labels, [(None, "cart"), (None, "home"), (Some("eu"), "cart"), (Some("eu"), "home")]);
+}
+
+#[test]
+fn a_lost_worker_is_named_with_its_reason_and_the_result_is_inconclusive() {
+    let one = collection(&twenty("home", true));
+    let outcomes = [outcome(measured("eu", 0, &one)), lost("eu", 1, "the pod was evicted")];
+    let merged = Measured::of(&[("eu".into(), one)]);
+    let document = result(&definition(&[("eu", 2)]), None, &close(Vec::new()), &outcomes, &merged);
+    assert_eq!(document.warnings, ["worker eu/1 is lost: the pod was evicted"]);
+    assert!(!document.complete);
+    assert_eq!(document.verdict, Verdict::Inconclusive);
+    let counts = document.workers_total;
+    assert_eq!((counts.planned, counts.started, counts.complete, counts.partial, counts.lost), (2, 1, 1, 0, 1));
+}
+
+#[test]
+fn a_planned_worker_that_nobody_lists_is_lost_and_not_a_gap() {
+    let one = collection(&twenty("home", true));
+    let outcomes = [outcome(measured("eu", 0, &one))];
+    let document = result(
+        &definition(&[("eu", 1), ("us", 1)]),
+        None,
+        &close(Vec::new()),
+        &outcomes,
+        &Measured::of(&[("eu".into(), one)]),
+    );
+    assert_eq!(document.workers.len(), 2);
+    assert_eq!(document.warnings, ["worker us/0 is lost: it is not in the list of what was to be merged"]);
+    assert_eq!(document.regions[1].figures.requests, 0);
+}
+
+#[test]
+fn a_worker_that_ended_early_is_partial_and_still_counts() {
+    let one = collection(&twenty("home", true));
+    let mut early = measured("eu", 0, &one);
+    early.manifest.complete = false;
+    early.manifest.exit_code = Some(1);
+    let merged = Measured::of(&[("eu".into(), one)]);
+    let document = result(&definition(&[("eu", 1)]), None, &close(Vec::new()), &[outcome(early)], &merged);
+    let warning = "worker eu/0 measured less than its full time: Taurus ended early with exit code 1";
+    assert_eq!(document.warnings, [warning]);
+    assert_eq!((document.workers_total.partial, document.complete), (1, false));
+    assert_eq!(document.verdict, Verdict::NotJudged);
+}
+
+#[test]
+fn all_attempts_of_a_worker_are_merged_and_it_counts_once() {
+    let one = collection(&twenty("home", true));
+    let two = collection(&twenty("home", true));
+    let mut first = measured("eu", 0, &one);
+    first.attempt.pod_uid = "a".into();
+    first.manifest.complete = false;
+    let second = measured("eu", 0, &two);
+    let merged = Measured::of(&[("eu".into(), one), ("eu".into(), two)]);
+    let outcomes = [outcome(second), outcome(first)];
+    let document = result(&definition(&[("eu", 1)]), None, &close(Vec::new()), &outcomes, &merged);
+    assert_eq!(document.totals.requests, 40);
+    assert_eq!(document.warnings, ["worker eu/0 made load in 2 pods; all of it is merged"]);
+    assert!(document.complete);
+    assert_eq!(
+        document.workers.iter().map(|worker| worker.pod_uid.clone().unwrap()).collect::<Vec<_>>(),
+        ["a", "pod-eu-0"]
+    );
+}
+
+#[test]
+fn a_run_in_which_every_request_failed_says_so_first_and_loudly() {
+    let one = collection(&twenty("home", false));
+    let outcomes = [outcome(measured("eu", 0, &one))];
+    let document =
+        result(&definition(&[("eu", 1)]), None, &close(Vec::new()), &outcomes, &Measured::of(&[("eu".into(), one)]));
+    assert_eq!(
+        document.warnings,
+        [
+            "EVERY request failed (20 of 20): this run did not test the target; most often 503 Service Unavailable (20 times)"
+        ]
+    );
+    assert_eq!((document.totals.errors, document.totals.error_rate_ppm), (20, 1_000_000));
+}
+
+#[test]
+fn a_run_without_a_sample_has_figures_of_nothing_and_a_warning() {
+    let mut nothing = measured("eu", 0, &collection(&[]));
+    nothing.manifest.first_sample_at = None;
+    let document =
+        result(&definition(&[("eu", 1)]), None, &close(Vec::new()), &[outcome(nothing)], &Measured::default());
+    assert_eq!(document.interval, None);
+    assert_eq!(document.totals.average_us, None);
+    assert_eq!(document.totals.request_rate_milli, 0);
+    assert!(document.warnings[0].starts_with("no request was measured"), "{:?}", document.warnings);
+}
+
+#[test]
+fn a_stopped_run_is_inconclusive_whatever_it_measured() {
+    let one = collection(&twenty("home", true));
+    let outcomes = [outcome(measured("eu", 0, &one))];
+    let mut close = close(Vec::new());
+    close.stopped = Some(StopReason::Requested);
+    let document = result(&definition(&[("eu", 1)]), None, &close, &outcomes, &Measured::of(&[("eu".into(), one)]));
+    assert_eq!(document.verdict, Verdict::Inconclusive);
+    assert_eq!(document.warnings, ["the load ended before its time: it was asked to stop"]);
+}
+
+#[test]
+fn a_worker_whose_gate_never_opened_made_no_load() {
+    let mut stopped = measured("eu", 0, &collection(&[]));
+    stopped.manifest.released_at = None;
+    let document =
+        result(&definition(&[("eu", 1)]), None, &close(Vec::new()), &[outcome(stopped)], &Measured::default());
+    assert_eq!(document.workers[0].state, WorkerState::Lost);
+    assert_eq!(document.workers_total.started, 0);
+    assert!(document.warnings.contains(&"worker eu/0 is lost: its gate never opened, so it made no load".to_owned()));
+}
+
+#[test]
+fn books_that_differ_and_the_warnings_of_workers_are_told_with_both_numbers() {
+    let one = collection(&twenty("home", true));
+    let mut odd = measured("eu", 0, &one);
+    odd.manifest.counters.requests = 21;
+    odd.manifest.warnings = (0..7).map(|number| format!("cross-check {number}")).collect();
+    let merged = Measured::of(&[("eu".into(), one)]);
+    let document = result(&definition(&[("eu", 1)]), None, &close(Vec::new()), &[outcome(odd)], &merged);
+    assert_eq!(document.warnings[0], "the workers counted 21 requests, their statistics hold 20");
+    assert_eq!(document.warnings[1], "worker eu/0: cross-check 0");
+    assert_eq!(document.warnings.last().unwrap(), "worker eu/0: 2 more warnings");
+}
+
+#[test]
+fn many_lost_workers_are_named_up_to_a_bound_and_counted_beyond() {
+    let outcomes: Vec<_> = (0..50).map(|index| lost("eu", index, "no manifest")).collect();
+    let document = result(&definition(&[("eu", 50)]), None, &close(Vec::new()), &outcomes, &Measured::default());
+    assert_eq!(document.warnings.len(), 1 + 20 + 1);
+    assert_eq!(document.warnings.last().unwrap(), "30 more workers: is lost");
+    assert_eq!(document.workers_total.lost, 50);
+}
+
+/// Requests of up to four workers over two regions.
+fn workers() -> impl Strategy<Value = Vec<(bool, Vec<Request>)>> {
+    let one = (0_usize..4, -2_000_i64..20_000, 1_u64..90_000_000, prop::bool::weighted(0.8), 0_u64..5_000);
+    let request = one.prop_map(|(label, start_ms, elapsed_us, success, bytes)| Request {
+        label: ["home", "cart", "pay", "ü/{id}"][label].into(),
+        start_ms,
+        elapsed_us,
+        success,
+        bytes,
+    });
+    prop::collection::vec((any::<bool>(), prop::collection::vec(request, 0..60)), 1..4)
+}
+
+/// The oracle: nearest rank over the sorted raw values, in floating-free arithmetic of its own.
+fn nearest_rank(sorted: &[u64], per_thousand: u64) -> Option<u64> {
+    let count = u64::try_from(sorted.len()).unwrap();
+    let rank = (count * per_thousand).div_ceil(1000).max(1);
+    sorted.get(usize::try_from(rank).unwrap() - 1).copied()
+}
+
+fn agrees(shown: Option<u64>, exact: Option<u64>) -> bool {
+    match (shown, exact) {
+        (None, None) => true,
+        // The promise is 0.05 % of the value; below 1 ms the slot of 1 µs is the bound.
+        (Some(shown), Some(exact)) => shown.abs_diff(exact) * 2_000 <= exact.max(2_000),
+        _ => false,
+    }
+}
+
+fn check(figures: &volley_storage::documents::Figures, requests: &[&Request], interval_us: u64) {
+    let mut times: Vec<u64> = requests.iter().map(|request| request.elapsed_us).collect();
+    times.sort_unstable();
+    let count = u64::try_from(times.len()).unwrap();
+    let errors = requests.iter().filter(|request| !request.success).count() as u64;
+    assert_eq!(figures.requests, count);
+    assert_eq!(figures.errors, errors);
+    assert_eq!(figures.bytes, requests.iter().map(|request| request.bytes).sum::<u64>());
+    assert_eq!(figures.min_us, times.first().copied());
+    assert_eq!(figures.max_us, times.last().copied());
+    for (shown, per_thousand) in [
+        (figures.p50_us, 500),
+        (figures.p90_us, 900),
+        (figures.p95_us, 950),
+        (figures.p99_us, 990),
+        (figures.p999_us, 999),
+    ] {
+        let exact = nearest_rank(&times, per_thousand);
+        assert!(agrees(shown, exact), "p{per_thousand}: {shown:?} instead of {exact:?}");
+    }
+    let sum: u64 = times.iter().sum();
+    match figures.average_us {
+        None => assert_eq!(count, 0),
+        Some(average) => assert!((average * count).abs_diff(sum) * 2 <= count, "{average} is not {sum} / {count}"),
+    }
+    if interval_us > 0 {
+        let exact = u128::from(count) * 1_000_000_000;
+        let shown = u128::from(figures.request_rate_milli) * u128::from(interval_us);
+        assert!(shown.abs_diff(exact) * 2 <= u128::from(interval_us), "rate {}", figures.request_rate_milli);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn the_figures_are_those_of_the_raw_samples(workers in workers(), swap in any::<bool>()) {
+        let mut collections = Vec::new();
+        let mut outcomes = Vec::new();
+        for (index, (eu, requests)) in workers.iter().enumerate() {
+            let target = if *eu { "eu" } else { "us" };
+            let collection = collection(requests);
+            outcomes.push(outcome(measured(target, u32::try_from(index).unwrap(), &collection)));
+            collections.push((target.to_owned(), collection));
+        }
+        let definition = definition(&[("eu", 4), ("us", 4)]);
+        let document = result(&definition, None, &close(Vec::new()), &outcomes, &Measured::of(&collections));
+
+        let all: Vec<&Request> = workers.iter().flat_map(|(_, requests)| requests).collect();
+        let first = all.iter().map(|request| request.start_ms * 1000).min();
+        let last = all.iter().map(|request| request.start_ms * 1000 + i64::try_from(request.elapsed_us).unwrap()).max();
+        let interval_us = first.zip(last).map_or(0, |(first, last)| u64::try_from(last - first).unwrap());
+        prop_assert_eq!(document.interval.map_or(0, |interval| interval.length_us()), interval_us);
+        check(&document.totals, &all, interval_us);
+        for region in &document.regions {
+            let of_region: Vec<&Request> = workers.iter()
+                .filter(|(eu, _)| *eu == (region.target == "eu")).flat_map(|(_, requests)| requests).collect();
+            check(&region.figures, &of_region, interval_us);
+        }
+        for label in &document.labels {
+            let of_label: Vec<&Request> = workers.iter()
+                .filter(|(eu, _)| label.target.as_deref().is_none_or(|target| *eu == (target == "eu")))
+                .flat_map(|(_, requests)| requests).filter(|request| request.label == label.label).collect();
+            check(&label.figures, &of_label, interval_us);
+        }
+        prop_assert!(!document.warnings.iter().any(|warning| warning.starts_with("the workers counted")));
+
+        // The order of workers changes nothing, to the byte.
+        if swap {
+            outcomes.reverse();
+            collections.reverse();
+        }
+        let again = result(&definition, None, &close(Vec::new()), &outcomes, &Measured::of(&collections));
+        prop_assert_eq!(serde_json::to_vec(&again).unwrap(), serde_json::to_vec(&document).unwrap());
+    }
+}

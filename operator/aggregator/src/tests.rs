@@ -1,0 +1,267 @@
+//! Whole aggregations against the embedded storage: the real protocols over 127.0.0.1.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use volley_api::load_test_run::Verdict;
+use volley_stats::Collection;
+use volley_storage::documents::{
+    CloseDecision, ClosedWorker, Definition, LateWorkers, ResultDocument, StartDecision, WorkerState,
+};
+use volley_storage::embedded::Server;
+use volley_storage::keys::{self, WorkerAttempt};
+use volley_storage::objects::{PutOptions, encode_document, sha256_hex};
+use volley_storage::{FailureClass, ObjectStore};
+
+use crate::fixtures::{RUN, Request, at, attempt, collection, definition, manifest, request};
+use crate::gather::statistics::STATISTICS;
+use crate::measured::Measured;
+use crate::{AggregateError, Aggregated, Settings, gather, publish};
+
+/// A storage with one run in it.
+struct Bench {
+    _folder: tempfile::TempDir,
+    server: Server,
+    store: ObjectStore,
+    definition: Definition,
+    close: CloseDecision,
+}
+
+impl Bench {
+    async fn new(regions: &[(&str, u32)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start_on_free_ports(folder.path()).await.unwrap();
+        let store = server.objects();
+        let definition = definition(regions);
+        store.put_document(&keys::definition(RUN), &definition).await.unwrap();
+        let start = StartDecision {
+            version: 1,
+            start_at: at(0),
+            regions: regions.iter().map(|(target, _)| (*target).to_owned()).collect(),
+            late_workers: LateWorkers::Refuse,
+        };
+        store.put_document(&keys::start(RUN), &start).await.unwrap();
+        Self { _folder: folder, server, store, definition, close: crate::fixtures::close(Vec::new()) }
+    }
+
+    /// Uploads as a worker does, with the run's own key.
+    async fn worker(&mut self, attempt: &WorkerAttempt, collection: &Collection) {
+        let statistics = volley_stats::file::encode(collection);
+        let store = self.server.objects_of_run(RUN);
+        store.put(&attempt.object(RUN, STATISTICS), statistics.clone(), PutOptions::default()).await.unwrap();
+        let manifest = manifest(attempt, collection, &statistics);
+        store.put_document_once(&attempt.manifest(RUN), &manifest).await.unwrap();
+        let digest = sha256_hex(&encode_document("", &manifest).unwrap());
+        self.close.workers.push(ClosedWorker {
+            target: attempt.target.clone(),
+            index: attempt.index,
+            pod_uid: Some(attempt.pod_uid.clone()),
+            manifest: Some(digest),
+            reason: None,
+        });
+    }
+
+    async fn aggregate(&self) -> Result<Aggregated, AggregateError> {
+        self.store.put_document(&keys::close(RUN), &self.close).await.unwrap();
+        self.run().await
+    }
+
+    async fn run(&self) -> Result<Aggregated, AggregateError> {
+        let settings = Settings { run_uid: RUN.into(), patience: Some(Duration::from_secs(1)) };
+        crate::run(settings, self.store.clone(), self.server.results(), None, std::future::pending()).await
+    }
+
+    async fn bytes(&self, key: &str) -> Vec<u8> {
+        self.store.get(key, 1 << 30).await.unwrap().unwrap_or_else(|| panic!("{key} is not there")).to_vec()
+    }
+}
+
+/// Requests over many labels, different for each worker.
+fn many_labels(worker: i64) -> Vec<Request> {
+    (0_i64..450)
+        .flat_map(|label| {
+            (0..3).map(move |number| {
+                let elapsed_us = 1_000 + label.unsigned_abs() * 37 + number * 1_001_u64 + worker.unsigned_abs() * 13;
+                request(&format!("page {}", label + worker * 25), label * 10, elapsed_us, number != 2 || label % 7 != 0)
+            })
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn aggregating_twice_gives_the_same_bytes_and_one_item() {
+    let mut bench = Bench::new(&[("eu", 2), ("us", 1)]).await;
+    for (number, (target, index)) in [("eu", 0), ("eu", 1), ("us", 0)].into_iter().enumerate() {
+        let requests = many_labels(i64::try_from(number).unwrap());
+        bench.worker(&attempt(target, index), &collection(&requests)).await;
+    }
+    let first = bench.aggregate().await.unwrap();
+    let keys = [
+        keys::result(RUN),
+        keys::histograms(RUN),
+        keys::region_histograms(RUN, "eu"),
+        keys::region_histograms(RUN, "us"),
+    ];
+    let mut before = Vec::new();
+    for key in &keys {
+        before.push(bench.bytes(key).await);
+    }
+
+    let second = bench.run().await.unwrap();
+    assert_eq!(first, second);
+    for (key, before) in keys.iter().zip(before) {
+        assert!(bench.bytes(key).await == before, "{key} has other bytes the second time");
+    }
+    let run = &bench.definition.run;
+    let page = bench.server.results().list_runs("volley", "shop", "checkout", 10, None).await.unwrap();
+    assert_eq!(page.runs.len(), 1);
+    let item = bench.server.results().get_run("volley", run).await.unwrap().unwrap();
+    assert_eq!(item.summary.totals.requests, 3 * 450 * 3);
+    let rows = bench.server.results().get_rows("volley", RUN).await.unwrap();
+    assert_eq!(rows.regions.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_written_is_what_one_merge_of_everything_gives() {
+    let mut bench = Bench::new(&[("eu", 2), ("us", 1)]).await;
+    let mut collections = Vec::new();
+    for (number, (target, index)) in [("eu", 0), ("eu", 1), ("us", 0)].into_iter().enumerate() {
+        let collection = collection(&many_labels(i64::try_from(number).unwrap()));
+        bench.worker(&attempt(target, index), &collection).await;
+        collections.push((target.to_owned(), collection));
+    }
+    let aggregated = bench.aggregate().await.unwrap();
+    let mut whole = Collection::default();
+    collections.iter().for_each(|(_, collection)| whole.merge(collection));
+    assert!(bench.bytes(&keys::histograms(RUN)).await == volley_stats::file::encode(&whole));
+    let mut eu = collections[0].1.clone();
+    eu.merge(&collections[1].1);
+    assert!(bench.bytes(&keys::region_histograms(RUN, "eu")).await == volley_stats::file::encode(&eu));
+
+    let document: ResultDocument = serde_json::from_slice(&bench.bytes(&keys::result(RUN)).await).unwrap();
+    assert_eq!(document, aggregated.document);
+    assert_eq!(document.labels, Measured::of(&collections).labels);
+    assert_eq!(document.totals.requests, whole.total().requests());
+    assert_eq!(document.verdict, Verdict::NotJudged);
+    assert_eq!(document.warnings, Vec::<String>::new());
+    assert_eq!(aggregated.summary.location, format!("s3://volley-test/{}", keys::result(RUN)));
+    assert_eq!(aggregated.summary.labels.len(), 20);
+}
+
+#[tokio::test]
+async fn files_that_do_not_fit_the_cache_are_read_by_range_with_the_same_outcome() {
+    let mut bench = Bench::new(&[("eu", 2)]).await;
+    for index in 0..2 {
+        bench.worker(&attempt("eu", index), &collection(&many_labels(i64::from(index)))).await;
+    }
+    bench.aggregate().await.unwrap();
+    let mut merged = Vec::new();
+    for cache_bytes in [0, u64::MAX] {
+        let mut outcomes = gather::workers::outcomes(&bench.store, RUN, &bench.close.workers).await.unwrap();
+        let outputs = || publish::temporary_outputs(&bench.definition);
+        let (measured, _) =
+            gather::statistics::merge(&bench.store, RUN, &mut outcomes, cache_bytes, outputs).await.unwrap();
+        merged.push(measured);
+    }
+    assert_eq!(merged[0], merged[1]);
+    assert_eq!(merged[0].whole.total.requests(), 2 * 450 * 3);
+}
+
+#[tokio::test]
+async fn a_damaged_object_makes_a_lost_worker_with_a_reason_and_keeps_the_others() {
+    let mut bench = Bench::new(&[("eu", 5)]).await;
+    let measured = collection(&[request("home", 0, 5_000, true)]);
+    for index in 0..5 {
+        bench.worker(&attempt("eu", index), &measured).await;
+    }
+    // 1: other statistics than the manifest says. 2: no statistics. 3: another manifest than the list says. 4: no manifest.
+    let other = volley_stats::file::encode(&collection(&[request("home", 0, 6_000, true)]));
+    bench.store.put(&attempt("eu", 1).object(RUN, STATISTICS), other, PutOptions::default()).await.unwrap();
+    bench.store.delete(&attempt("eu", 2).object(RUN, STATISTICS)).await.unwrap();
+    bench.close.workers[3].manifest = Some("0".repeat(64));
+    bench.close.workers[4].pod_uid = None;
+    bench.close.workers[4].manifest = None;
+    bench.close.workers[4].reason = Some("the pod was evicted".into());
+
+    let document = bench.aggregate().await.unwrap().document;
+    assert_eq!(document.totals.requests, 1);
+    let states: Vec<_> = document.workers.iter().map(|worker| worker.state).collect();
+    assert_eq!(
+        states,
+        [WorkerState::Complete, WorkerState::Lost, WorkerState::Lost, WorkerState::Lost, WorkerState::Lost]
+    );
+    let reasons: Vec<_> = document.workers.iter().map(|worker| worker.reason.clone().unwrap_or_default()).collect();
+    assert!(reasons[1].contains("SHA-256"), "{}", reasons[1]);
+    assert!(reasons[2].contains("is not there"), "{}", reasons[2]);
+    assert!(reasons[3].contains("its manifest cannot be used"), "{}", reasons[3]);
+    assert_eq!(reasons[4], "the pod was evicted");
+    assert_eq!(document.verdict, Verdict::Inconclusive);
+    assert_eq!(document.warnings.len(), 4, "{:?}", document.warnings);
+}
+
+#[tokio::test]
+async fn statistics_with_the_right_digest_but_broken_inside_lose_only_their_worker() {
+    let mut bench = Bench::new(&[("eu", 2)]).await;
+    let measured = collection(&[request("home", 0, 5_000, true)]);
+    bench.worker(&attempt("eu", 0), &measured).await;
+    let mut broken = volley_stats::file::encode(&measured);
+    // Inside the first record: its outcome's marker.
+    broken[8] = 9;
+    let attempt = attempt("eu", 1);
+    bench.store.put(&attempt.object(RUN, STATISTICS), broken.clone(), PutOptions::default()).await.unwrap();
+    let manifest = manifest(&attempt, &measured, &broken);
+    let digest = bench.store.put_document(&attempt.manifest(RUN), &manifest).await.unwrap();
+    bench.close.workers.push(ClosedWorker {
+        target: "eu".into(),
+        index: 1,
+        pod_uid: Some(attempt.pod_uid.clone()),
+        manifest: Some(digest),
+        reason: None,
+    });
+    let document = bench.aggregate().await.unwrap().document;
+    assert_eq!(document.totals.requests, 1);
+    assert_eq!(document.workers[1].state, WorkerState::Lost);
+    let reason = document.workers[1].reason.clone().unwrap();
+    assert!(reason.starts_with("its statistics cannot be used: histogram file"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_run_that_is_never_closed_is_an_error_that_names_it() {
+    let bench = Bench::new(&[("eu", 1)]).await;
+    let error = bench.run().await.unwrap_err();
+    assert_eq!(error.class(), FailureClass::NeedsChange);
+    let words = error.to_string();
+    assert!(words.contains("control/close.json did not appear within 1 s"), "{words}");
+    assert!(words.contains("kubectl describe loadtestrun checkout-1 -n shop"), "{words}");
+}
+
+#[tokio::test]
+async fn a_run_without_a_definition_is_an_error_that_names_the_variable() {
+    let bench = Bench::new(&[("eu", 1)]).await;
+    bench.store.delete(&keys::definition(RUN)).await.unwrap();
+    let words = bench.run().await.unwrap_err().to_string();
+    assert!(words.contains("VOLLEY_RUN_UID is wrong"), "{words}");
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_waiting_at_once() {
+    let bench = Bench::new(&[("eu", 1)]).await;
+    let settings = Settings { run_uid: RUN.into(), patience: None };
+    let ended = crate::run(settings, bench.store.clone(), bench.server.results(), None, async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    })
+    .await;
+    assert!(matches!(ended, Err(AggregateError::ShutDown)), "{ended:?}");
+}
+
+proptest! {
+    #[test]
+    fn a_closing_within_the_patience_of_any_definition_is_waited_for(timeout_ms in 0_u64..u64::MAX, load_ms in 0_u64..u64::MAX) {
+        let mut definition = definition(&[("eu", 1)]);
+        definition.start.timeout_ms = timeout_ms;
+        definition.max_load_ms = load_ms;
+        let patience = gather::documents::patience(&definition);
+        prop_assert!(patience >= Duration::from_millis(timeout_ms));
+        prop_assert!(patience >= Duration::from_millis(load_ms));
+    }
+}
