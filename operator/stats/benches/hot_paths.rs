@@ -1,1 +1,103 @@
-fn main() {}
+//! How fast samples are recorded, merged, encoded and parsed.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use volley_stats::{Collection, Engine, Histogram, Limits, Parser, Recorder, file, final_stats};
+
+/// Durations around 20 to 150 ms with a tail, always the same.
+fn durations_us() -> Vec<u64> {
+    let mut state = 88_172_645_463_325_252_u64;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        20_000 + state % 130_000 + if state.is_multiple_of(100) { 3_000_000 } else { 0 }
+    })
+    .take(100_000)
+    .collect()
+}
+
+fn kpi_file(labels: u64) -> String {
+    let mut text =
+        "timeStamp,elapsed,label,responseCode,responseMessage,threadName,success,bytes,grpThreads,allThreads,\
+                    Latency,Hostname,Connect\n"
+            .to_owned();
+    for (row, elapsed_us) in (0_u64..).zip(durations_us()) {
+        let (stamp, elapsed, label) = (1_795_578_546_449 + row, elapsed_us / 1000, row % labels);
+        let _ = writeln!(text, "{stamp},{elapsed},GET label {label},200,OK,s 1-1,true,637,2,2,{elapsed},vm,0");
+    }
+    text
+}
+
+fn recorded(text: &str) -> Collection {
+    let mut recorder = Recorder::new(Limits::default());
+    let mut parser = Parser::new(Engine::JMeter);
+    let _ = parser.push(text.as_bytes(), &mut |sample| recorder.record(0, &sample));
+    recorder.into_collection()
+}
+
+fn histograms(criterion: &mut Criterion) {
+    let durations = durations_us();
+    let mut group = criterion.benchmark_group("histogram");
+    group.throughput(Throughput::Elements(durations.len() as u64));
+    group.bench_function("record", |bencher| {
+        bencher.iter_batched_ref(
+            Histogram::new,
+            |histogram| durations.iter().for_each(|value| histogram.record(*value)),
+            BatchSize::SmallInput,
+        );
+    });
+    let mut full = Histogram::new();
+    durations.iter().for_each(|value| full.record(*value));
+    let bytes = full.encode();
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("merge", |bencher| {
+        let mut sum = Histogram::new();
+        bencher.iter(|| sum.merge(black_box(&full)));
+    });
+    group.bench_function("encode", |bencher| bencher.iter(|| black_box(&full).encode()));
+    group.bench_function("decode", |bencher| bencher.iter(|| Histogram::decode(black_box(&bytes))));
+    group.finish();
+}
+
+fn samples(criterion: &mut Criterion) {
+    let text = kpi_file(20);
+    let mut group = criterion.benchmark_group("jtl");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    group.bench_function("parse", |bencher| {
+        bencher.iter(|| {
+            let mut sum = 0;
+            let mut parser = Parser::new(Engine::JMeter);
+            for piece in text.as_bytes().chunks(64 * 1024) {
+                let _ = parser.push(piece, &mut |sample| sum += sample.elapsed_us);
+            }
+            sum
+        });
+    });
+    group.bench_function("parse_and_record", |bencher| bencher.iter(|| recorded(&text)));
+    group.finish();
+}
+
+fn collections(criterion: &mut Criterion) {
+    let collection = recorded(&kpi_file(200));
+    let bytes = file::encode(&collection);
+    let mut group = criterion.benchmark_group("collection_of_200_labels");
+    group.bench_function("merge", |bencher| {
+        let mut sum = Collection::default();
+        bencher.iter(|| sum.merge(black_box(&collection)));
+    });
+    group.throughput(Throughput::Bytes(bytes.len() as u64));
+    group.bench_function("encode", |bencher| bencher.iter(|| file::encode(black_box(&collection))));
+    group.bench_function("decode", |bencher| bencher.iter(|| file::decode(black_box(&bytes))));
+    group.finish();
+    let report = include_bytes!("../tests/samples/final-stats-jmeter-5.5-errors-transactions.xml");
+    let mut group = criterion.benchmark_group("final_stats");
+    group.throughput(Throughput::Bytes(report.len() as u64));
+    group.bench_function("read", |bencher| bencher.iter(|| final_stats::read(black_box(&report[..]))));
+    group.finish();
+}
+
+criterion_group!(benches, histograms, samples, collections);
+criterion_main!(benches);

@@ -39,6 +39,7 @@ impl Columns {
             connect: ABSENT,
         };
         for (position, name) in header.iter().enumerate() {
+            // The reader takes a byte order mark away only where the first piece holds all of it.
             let name = name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name);
             let column = match name {
                 b"timeStamp" => &mut columns.time_stamp,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ErrorGroups, LabelStatistics};
+use super::{ErrorGroups, LabelStatistics, OTHER};
 use crate::histogram::add_counts;
 use crate::samples::SampleKind;
 
@@ -61,10 +61,10 @@ impl Overview {
     }
 
     /// Whether the figures of a label are a lower bound, because a worker folded labels and has no row for this one:
-    /// some of its samples may stand under `[other]`.
+    /// some of its samples may stand under `[other]`. That row itself is none.
     #[must_use]
-    pub fn is_lower_bound(&self, label: &LabelStatistics) -> bool {
-        label.folding_workers < self.folding_workers
+    pub fn is_lower_bound(&self, name: &str, label: &LabelStatistics) -> bool {
+        name != OTHER && label.folding_workers < self.folding_workers
     }
 
     /// Adds the figures of another collection.

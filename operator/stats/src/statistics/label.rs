@@ -55,7 +55,7 @@ pub struct LabelStatistics {
     /// Requests per response code.
     pub codes: BTreeMap<Box<str>, u64>,
     /// How many workers that had to fold labels have a row of their own for this one.
-    /// See [`Collection::is_lower_bound`](super::Collection::is_lower_bound).
+    /// See [`Overview::is_lower_bound`](super::Overview::is_lower_bound).
     pub(crate) folding_workers: u64,
 }
 

@@ -1,0 +1,207 @@
+//! Taurus' reports: those that were measured, and the comparison with ours.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+use volley_stats::final_stats::{self, CrossCheck, Difference, Figure, FinalStats, cross_check};
+use volley_stats::{Limits, Percentile, Recorder, Sample, SampleKind};
+
+use crate::generators::{OwnedSample, record, samples};
+
+#[test]
+fn every_report_that_was_measured_is_read() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "xml") {
+            let report = final_stats::read(std::fs::read(&path).unwrap().as_slice()).unwrap();
+            let total = report.total.unwrap_or_else(|| report.labels.values().next().unwrap().clone());
+            let sum: u64 = report.labels.values().map(|group| group.count).sum();
+            assert!(report.labels.is_empty() || sum == total.count, "{}", path.display());
+            assert_eq!(total.successes + total.failures, total.count, "{}", path.display());
+            assert_eq!(total.percentiles.len(), 7, "{}", path.display());
+            read += 1;
+        }
+    }
+    assert_eq!(read, 11);
+}
+
+#[test]
+fn figures_of_a_measured_report_are_exact() {
+    let report = final_stats::read(&include_bytes!("../samples/final-stats-jmeter-5.5-errors-transactions.xml")[..]);
+    let refused = &report.unwrap().labels["refused"];
+    assert_eq!((refused.count, refused.successes, refused.failures, refused.users), (14, 0, 14, Some(2)));
+    assert_eq!((refused.average_us, refused.first_byte_us, refused.connect_us), (Some(5_070), Some(0), Some(4_930)));
+    assert_eq!((refused.bytes, refused.codes["HttpHostConnectException"]), (Some(36_162), 14));
+    assert_eq!(refused.percentiles[&Percentile::P90], 27_000);
+    let k6 = final_stats::read(&include_bytes!("../samples/final-stats-k6.xml")[..]).unwrap();
+    assert_eq!(k6.labels["GET slow20"].bytes, Some(83_905_776));
+}
+
+/// Taurus' arithmetic on raw samples, in floating point as there; the report is written as text and read back.
+fn as_taurus_reports(samples: &[OwnedSample]) -> FinalStats {
+    let mut groups: BTreeMap<String, Vec<&OwnedSample>> = BTreeMap::new();
+    for sample in samples {
+        for label in [String::new(), sample.label.clone()] {
+            groups.entry(label).or_default().push(sample);
+        }
+    }
+    let mut xml = "<?xml version='1.0' encoding='UTF-8'?>\n<FinalStatus><TestDuration>1.0</TestDuration>".to_owned();
+    for (label, samples) in groups {
+        let count = samples.len();
+        let failures = samples.iter().filter(|sample| !sample.success).count();
+        let mean = |value: fn(&OwnedSample) -> u64| {
+            samples.iter().map(|sample| value(sample) as f64 / 1e6).sum::<f64>() / count as f64
+        };
+        let label = label.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+        write!(xml, r#"<Group label="{label}">"#).unwrap();
+        for (name, value) in [
+            ("throughput", count.to_string()),
+            ("succ", (count - failures).to_string()),
+            ("fail", failures.to_string()),
+            ("bytes", samples.iter().map(|sample| sample.bytes).sum::<u64>().to_string()),
+            ("avg_rt", format!("{:.5}", mean(|sample| sample.elapsed_us))),
+            ("avg_lt", format!("{:.5}", mean(|sample| sample.first_byte_us.unwrap_or(0)))),
+            ("avg_ct", format!("{:.5}", mean(|sample| sample.first_byte_us.unwrap_or(0) / 3))),
+        ] {
+            write!(xml, r#"<{name} value="{value}"><value>{value}</value></{name}>"#).unwrap();
+        }
+        let mut times: Vec<u64> = samples.iter().map(|sample| sample.elapsed_us / 1000).collect();
+        times.sort_unstable();
+        for percent in [0.0, 50.0, 90.0, 95.0, 99.0, 99.9, 100.0] {
+            let reached = |rank: &usize| 100.0 * (*rank as f64) / count as f64 >= percent;
+            let rank = (1..=count).find(reached).unwrap();
+            // Values above 2,048 ms come from the lower edge of a bucket.
+            let bits = u64::BITS - times[rank - 1].leading_zeros();
+            let value = times[rank - 1] >> bits.saturating_sub(11) << bits.saturating_sub(11);
+            write!(xml, r#"<perc value="{:.5}" param="{percent:?}"/>"#, value as f64 / 1000.0).unwrap();
+        }
+        xml.push_str("</Group>");
+    }
+    xml.push_str("</FinalStatus>");
+    final_stats::read(xml.as_bytes()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn what_taurus_reports_of_the_same_samples_makes_no_difference(samples in samples(80)) {
+        // Control characters break Taurus' report, so they cannot be in one.
+        let samples: Vec<_> =
+            samples.into_iter().filter(|sample| !sample.label.contains(char::is_control)).collect();
+        let report = as_taurus_reports(&samples);
+        let differences = cross_check(&report, &record(&samples, Limits::default()), CrossCheck::default());
+        prop_assert_eq!(differences, []);
+    }
+}
+
+fn three_samples() -> Vec<OwnedSample> {
+    let sample = |elapsed_us, success, kind| OwnedSample {
+        kind,
+        label: "pay".into(),
+        start_us: 0,
+        elapsed_us,
+        first_byte_us: Some(2_000),
+        bytes: 10,
+        code: "200",
+        message: "OK",
+        success,
+        active_users: None,
+    };
+    vec![
+        sample(5_000, true, SampleKind::Request),
+        sample(6_000, false, SampleKind::Request),
+        sample(11_000, false, SampleKind::Transaction),
+    ]
+}
+
+#[test]
+fn each_figure_that_differs_is_named_with_both_numbers() {
+    let samples = three_samples();
+    let ours = record(&samples, Limits::default());
+    let good = as_taurus_reports(&samples);
+    let changed = |change: fn(&mut final_stats::Group)| {
+        let mut report = good.clone();
+        change(report.labels.get_mut("pay").unwrap());
+        cross_check(&report, &ours, CrossCheck::default()).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(changed(|_| {}), [""; 0]);
+    assert_eq!(changed(|group| group.count += 1), ["label 'pay': samples: Taurus reports 4, the samples say 3"]);
+    assert_eq!(
+        changed(|group| group.failures = 0),
+        ["label 'pay': failures (interrupted ones included): Taurus reports 0, the samples say 2"]
+    );
+    assert_eq!(changed(|group| group.bytes = Some(31)), ["label 'pay': bytes: Taurus reports 31, the samples say 30"]);
+    assert_eq!(changed(|group| group.average_us = Some(7_340)), [""; 0], "10 µs are rounding");
+    assert_eq!(
+        changed(|group| group.average_us = Some(7_344)),
+        ["label 'pay': average: Taurus reports 7344 µs, the samples say 7333 µs"]
+    );
+    assert_eq!(
+        changed(|group| group.first_byte_us = Some(2_020)),
+        ["label 'pay': average time to the first byte: Taurus reports 2020 µs, the samples say 2000 µs"]
+    );
+    assert_eq!(
+        changed(|group| *group.percentiles.get_mut(&Percentile::P99_9).unwrap() = 13_000),
+        ["label 'pay': p99.9: Taurus reports 13000 µs, the samples say 11000 µs"]
+    );
+}
+
+#[test]
+fn a_label_that_one_side_lacks_is_a_difference() {
+    let samples = three_samples();
+    let mut report = as_taurus_reports(&samples);
+    let group = report.labels.remove("pay").unwrap();
+    report.labels.insert("other".into(), group);
+    let differences = cross_check(&report, &record(&samples, Limits::default()), CrossCheck::default());
+    let label =
+        |name: &str, taurus, samples| Difference { label: Some(name.into()), figure: Figure::Label, taurus, samples };
+    assert_eq!(differences, [label("pay", 0, 1), label("other", 1, 0)]);
+}
+
+#[test]
+fn bytes_are_left_out_where_taurus_counts_them_wrongly() {
+    let samples = three_samples();
+    let mut report = as_taurus_reports(&samples);
+    report.total.as_mut().unwrap().bytes = Some(1 << 40);
+    let ours = record(&samples, Limits::default());
+    assert_eq!(cross_check(&report, &ours, CrossCheck { bytes: false }), []);
+    assert_eq!(cross_check(&report, &ours, CrossCheck::default()).len(), 1);
+}
+
+#[test]
+fn above_the_labels_that_taurus_keeps_apart_only_totals_are_compared() {
+    let mut samples = Vec::new();
+    for number in 0..501 {
+        samples.push(OwnedSample { label: format!("label {number}"), ..three_samples()[0].clone() });
+    }
+    let mut report = as_taurus_reports(&samples);
+    report.labels.clear();
+    let ours = record(&samples, Limits::default());
+    assert_eq!(cross_check(&report, &ours, CrossCheck::default()), []);
+    report.total.as_mut().unwrap().count -= 1;
+    assert_eq!(cross_check(&report, &ours, CrossCheck::default()).len(), 1);
+    samples.pop();
+    assert_eq!(cross_check(&report, &record(&samples, Limits::default()), CrossCheck::default()).len() > 500, true);
+}
+
+#[test]
+fn interrupted_samples_are_taurus_failures() {
+    let mut recorder = Recorder::new(Limits::default());
+    recorder.stop_at(0);
+    let samples: Vec<OwnedSample> = three_samples()
+        .into_iter()
+        .take(2)
+        .map(|sample| OwnedSample { code: "SocketException", message: "Socket closed", ..sample })
+        .collect();
+    samples.iter().for_each(|sample: &OwnedSample| {
+        let sample: Sample<'_> = sample.borrow();
+        recorder.record(0, &sample);
+    });
+    let ours = recorder.into_collection();
+    assert_eq!((ours.total().requests(), ours.total().interrupted.count()), (1, 1));
+    assert_eq!(cross_check(&as_taurus_reports(&samples), &ours, CrossCheck::default()), []);
+}

@@ -1,0 +1,101 @@
+//! Random durations and samples.
+
+use proptest::prelude::*;
+use volley_stats::{Limits, Recorder, Sample, SampleKind};
+
+/// Durations in microseconds of every order of magnitude, and the whole milliseconds that engines write.
+pub(crate) fn duration_us() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        (0_u32..37, any::<u64>()).prop_map(|(exponent, random)| {
+            let power = 1_u64 << exponent;
+            power + random % power
+        }),
+        (0_u64..2_000).prop_map(|milliseconds| milliseconds * 1000),
+        Just(0),
+        Just(1 << 37),
+    ]
+}
+
+/// A sample that owns its texts.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnedSample {
+    pub(crate) kind: SampleKind,
+    pub(crate) label: String,
+    pub(crate) start_us: i64,
+    pub(crate) elapsed_us: u64,
+    pub(crate) first_byte_us: Option<u64>,
+    pub(crate) bytes: u64,
+    pub(crate) code: &'static str,
+    pub(crate) message: &'static str,
+    pub(crate) success: bool,
+    pub(crate) active_users: Option<u32>,
+}
+
+impl OwnedSample {
+    pub(crate) fn borrow(&self) -> Sample<'_> {
+        Sample {
+            kind: self.kind,
+            label: &self.label,
+            start_us: self.start_us,
+            end_us: self.start_us + i64::try_from(self.elapsed_us).unwrap(),
+            elapsed_us: self.elapsed_us,
+            first_byte_us: self.first_byte_us,
+            connect_us: self.first_byte_us.map(|first_byte_us| first_byte_us / 3),
+            bytes: self.bytes,
+            code: self.code,
+            message: self.message,
+            success: self.success,
+            active_users: self.active_users,
+        }
+    }
+}
+
+/// When the stop came in the tests that have one: in the middle of the start times that are generated.
+pub(crate) const STOP_US: i64 = 1_795_578_546_000_000;
+
+pub(crate) fn sample() -> impl Strategy<Value = OwnedSample> {
+    let kind = prop_oneof![5 => Just(SampleKind::Request), 1 => Just(SampleKind::Transaction)];
+    let outcome = prop_oneof![
+        6 => Just((true, "200", "OK")),
+        1 => Just((false, "500", "Internal Server Error")),
+        1 => Just((false, "404", "Not Found, \"really\"")),
+        1 => Just((false, "SocketException", "Socket closed")),
+        1 => Just((false, "SocketTimeoutException", "Read timed out")),
+    ];
+    let label = prop_oneof![4 => "[a-d]", 1 => "\\PC{1,12}"];
+    let start_us = STOP_US - 3_000_000..STOP_US + 3_000_000;
+    let first_byte_us = proptest::option::of(0_u64..1_000_000);
+    let users = proptest::option::of(1_u32..500);
+    (kind, label, start_us, duration_us(), first_byte_us, 0_u64..1_000_000, outcome, users).prop_map(
+        |(kind, label, start_us, elapsed_us, first_byte_us, bytes, (success, code, message), active_users)| {
+            OwnedSample {
+                kind,
+                label,
+                start_us,
+                elapsed_us,
+                first_byte_us,
+                bytes,
+                code,
+                message,
+                success,
+                active_users,
+            }
+        },
+    )
+}
+
+pub(crate) fn samples(most: usize) -> impl Strategy<Value = Vec<OwnedSample>> {
+    proptest::collection::vec(sample(), 0..most)
+}
+
+/// Records samples as one execution of a worker that was stopped at [`STOP_US`].
+pub(crate) fn record(samples: &[OwnedSample], limits: Limits) -> volley_stats::Collection {
+    let mut recorder = Recorder::new(limits);
+    recorder.stop_at(STOP_US);
+    samples.iter().for_each(|sample| recorder.record(0, &sample.borrow()));
+    recorder.into_collection()
+}
+
+/// Limits that a few dozen random samples exceed.
+pub(crate) const TIGHT: Limits =
+    Limits { labels: 3, error_groups: 2, codes_per_label: 2, label_bytes: 8, message_bytes: 10 };
