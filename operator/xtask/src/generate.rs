@@ -1,5 +1,8 @@
 //! Makes the files that follow from the code, and tells where a checked-in one differs.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 use volley_api::crd::{self, Kind};
 
 use crate::reference;
@@ -64,7 +67,8 @@ fn generated(repository: &Repository) -> Result<Vec<Generated>, Error> {
     for kind in Kind::ALL {
         let crd = crd::crd(kind)?;
         let name = format!("{}.yaml", crd.metadata.name.clone().unwrap_or_default());
-        let body = serde_saphyr::to_string(&crd).map_err(|error| Error::Yaml(error.to_string()))?;
+        let value = serde_json::to_value(&crd).map_err(|error| Error::Yaml(error.to_string()))?;
+        let body = serde_saphyr::to_string(&plain(value)).map_err(|error| Error::Yaml(error.to_string()))?;
         let content = format!("# Made by `{COMMAND}`. Do not edit.\n{}\n", body.trim_end());
         files.push(Generated { path: format!("{CRDS}/{name}"), content: content.clone() });
         for (chart, folder) in COPIES {
@@ -75,6 +79,25 @@ fn generated(repository: &Repository) -> Result<Vec<Generated>, Error> {
     }
     files.push(Generated { path: "docs/reference/objects.md".into(), content: reference::objects()? });
     Ok(files)
+}
+
+/// The same document on every machine: keys sorted whatever the map type that a build chose, whole numbers without a point.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let sorted: BTreeMap<_, _> = fields.into_iter().collect();
+            Value::Object(sorted.into_iter().map(|(key, value)| (key, plain(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(plain).collect()),
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 1e15);
+            match whole.and_then(|number| format!("{number:.0}").parse::<i64>().ok()) {
+                Some(whole) => Value::from(whole),
+                None => Value::Number(number),
+            }
+        }
+        other @ (Value::Null | Value::Bool(_) | Value::String(_)) => other,
+    }
 }
 
 #[cfg(test)]

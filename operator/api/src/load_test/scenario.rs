@@ -46,7 +46,7 @@ pub struct HttpRequest {
     pub path: String,
     /// Request headers, at most 20.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 20, "additionalProperties" = {"type": "string", "maxLength": 2048}))]
+    #[schemars(extend("maxProperties" = 20, "additionalProperties" = {"type": "string", "maxLength": 1024}))]
     pub headers: BTreeMap<String, String>,
     /// Request body, at most 8 KiB. Only with the methods POST, PUT, PATCH and DELETE.
     #[serde(default, skip_serializing_if = "Option::is_none")]

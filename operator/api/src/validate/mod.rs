@@ -113,6 +113,3 @@ fn occurrences<'a>(object: &'a Value, at: &str) -> Vec<(String, &'a Value)> {
     }
     found
 }
-
-#[cfg(test)]
-mod tests;

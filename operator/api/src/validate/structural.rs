@@ -1,32 +1,10 @@
 //! The structural part of a CRD's schema, checked as the API server checks it.
 //!
-//! Covers the keywords that the schemas of this crate use; a test of the schemas fails when another one appears.
+//! Covers the keywords that the schemas of this crate use; a test below fails when another one appears.
 
 use serde_json::{Map, Value};
 
 use super::Violation;
-
-/// Keywords that are checked here, or that say nothing about a value.
-#[cfg(test)]
-pub(super) const KNOWN_KEYWORDS: [&str; 17] = [
-    "type",
-    "description",
-    "default",
-    "properties",
-    "required",
-    "additionalProperties",
-    "maxProperties",
-    "items",
-    "minItems",
-    "maxItems",
-    "minLength",
-    "maxLength",
-    "minimum",
-    "maximum",
-    "enum",
-    "format",
-    "x-kubernetes-int-or-string",
-];
 
 /// Checks a whole manifest. `apiVersion`, `kind` and `metadata` are Kubernetes' own; `status` is no business of a user.
 pub(super) fn check_root(schema: &Value, object: &Value, violations: &mut Vec<Violation>) {
@@ -51,8 +29,12 @@ pub(super) fn check_root(schema: &Value, object: &Value, violations: &mut Vec<Vi
 
 fn check(schema: &Value, value: &Value, path: &str, violations: &mut Vec<Violation>) {
     if schema.get("x-kubernetes-int-or-string").is_some() {
-        if !(value.is_i64() || value.is_u64() || value.is_string()) {
-            violations.push(violation(path, "type", "write a whole number or a string"));
+        match value {
+            Value::String(text) => check_string(schema, text, path, violations),
+            Value::Number(number) if number.is_i64() || number.is_u64() => {
+                check_range(schema, number.as_i64(), path, violations);
+            }
+            _ => violations.push(violation(path, "type", "write a whole number or a string")),
         }
         return;
     }
@@ -145,6 +127,11 @@ fn check_string(schema: &Value, text: &str, path: &str, violations: &mut Vec<Vio
         let names: Vec<_> = values.iter().filter_map(Value::as_str).collect();
         violations.push(violation(path, "enum", &format!("write one of {}", names.join(", "))));
     }
+    if let Some(pattern) = schema.get("pattern").and_then(Value::as_str)
+        && !super::rules::matches(pattern, text)
+    {
+        violations.push(violation(path, "pattern", &format!("write it in the form {pattern}")));
+    }
     let characters = text.chars().count();
     if let Some(least) = limit(schema, "minLength").filter(|least| characters < *least) {
         let words = if least == 1 {
@@ -184,4 +171,61 @@ fn unknown_field<'a>(path: &str, known: impl Iterator<Item = &'a str>) -> Violat
 
 fn violation(path: &str, rule: &'static str, message: &str) -> Violation {
     Violation { path: path.to_owned(), rule, message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use crate::crd::{self, Kind};
+
+    /// Keywords that are checked here or by the rules, or that say nothing about a value.
+    const KNOWN: [&str; 21] = [
+        "additionalProperties",
+        "default",
+        "description",
+        "enum",
+        "format",
+        "items",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minimum",
+        "pattern",
+        "properties",
+        "required",
+        "type",
+        "x-kubernetes-int-or-string",
+        "x-kubernetes-list-map-keys",
+        "x-kubernetes-list-type",
+        "x-kubernetes-validations",
+    ];
+
+    fn keywords(schema: &Value, found: &mut BTreeSet<String>) {
+        for (keyword, value) in schema.as_object().into_iter().flatten() {
+            found.insert(keyword.clone());
+            match keyword.as_str() {
+                "properties" => {
+                    value.as_object().into_iter().flatten().for_each(|(_, property)| keywords(property, found))
+                }
+                "items" | "additionalProperties" => keywords(value, found),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn the_schemas_use_no_keyword_that_is_not_checked() {
+        let mut found = BTreeSet::new();
+        for kind in Kind::ALL {
+            keywords(&crd::schema(kind).unwrap()["properties"]["spec"], &mut found);
+        }
+        let unknown: Vec<_> = found.iter().filter(|keyword| !KNOWN.contains(&keyword.as_str())).collect();
+        assert_eq!(unknown, Vec::<&String>::new());
+    }
 }

@@ -93,7 +93,7 @@ pub fn of(kind: Kind) -> Vec<Rule> {
 }
 
 /// An expression that does not compile matches nothing: every manifest would be refused, which no test survives.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
     regex_lite::Regex::new(pattern).is_ok_and(|expression| expression.is_match(text))
 }
 

@@ -88,15 +88,6 @@ pub(super) const RULES: &[Rule] = &[
         message: "write status, contains or both; without expect every code below 400 is a success",
     },
     Rule {
-        name: "expect.status",
-        at: &["spec.scenario.http.requests[].expect.status[]"],
-        test: Test::Value {
-            cel: r#"type(self) == int ? self >= 100 && self <= 599 : self.matches(r"^[1-5](xx|[0-9][0-9])$")"#,
-            holds: is_status_pattern,
-        },
-        message: "write a status code such as 200 or a class such as 2xx",
-    },
-    Rule {
         name: "source.one",
         at: &["spec.scenario.jmeter.script", "spec.scenario.locust.script"],
         test: Test::Value {
@@ -157,12 +148,4 @@ fn names_are_unique(requests: &Value) -> bool {
     let mut seen = BTreeSet::new();
     let names = requests.as_array().into_iter().flatten().filter_map(|request| text(request, "name"));
     names.into_iter().all(|name| seen.insert(name))
-}
-
-fn is_status_pattern(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => number.as_i64().is_none_or(|code| (100..=599).contains(&code)),
-        Value::String(text) => super::matches("^[1-5](xx|[0-9][0-9])$", text),
-        _ => true,
-    }
 }
