@@ -125,3 +125,45 @@ impl ObjectStore {
         decode_document(&self.location(key), &bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::{StopDecision, StopReason, WorkerFailure};
+
+    const STOP: &str = r#"{"version":1,"reason":"Requested","message":"too hot","at":"2026-11-25T10:00:00Z"}"#;
+
+    #[test]
+    fn the_bytes_of_a_document_are_canonical() {
+        let spaced = STOP.replace(',', " ,\n ");
+        let document: StopDecision = decode_document("s3://b/stop.json", spaced.as_bytes()).unwrap();
+        assert_eq!(document.reason, StopReason::Requested);
+        assert_eq!(encode_document("s3://b/stop.json", &document).unwrap(), STOP);
+    }
+
+    #[test]
+    fn a_field_of_a_newer_writer_is_ignored_but_not_its_version() {
+        let newer = STOP.replace("}", r#","by":"somebody"}"#);
+        assert!(decode_document::<StopDecision>("s3://b/k", newer.as_bytes()).is_ok());
+        let error = decode_document::<StopDecision>("s3://b/k", br#"{"version":2}"#).unwrap_err();
+        assert!(matches!(error, ObjectError::UnknownVersion { found: 2, supported: 1, .. }), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_document_is_named_with_place_and_reason() {
+        let error = decode_document::<StopDecision>("s3://b/k", br#"{"version":1,"reason":"Bored"}"#).unwrap_err();
+        assert!(
+            error.to_string().starts_with("s3://b/k is no valid stop decision: unknown variant `Bored`"),
+            "{error}"
+        );
+        assert!(decode_document::<StopDecision>("s3://b/k", b"\xff").is_err());
+    }
+
+    #[test]
+    fn a_document_above_its_limit_is_not_written() {
+        let stage = crate::documents::FailedStage::Script;
+        let words = "x".repeat(20 * 1024);
+        let failure = WorkerFailure { version: 1, stage, file: None, line: None, words };
+        assert!(matches!(encode_document("s3://b/k", &failure), Err(ObjectError::TooLarge { limit: 16384, .. })));
+    }
+}

@@ -226,3 +226,66 @@ impl ErrorRow {
         format!("ERROR#{:05}", self.rank)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn label(target: Option<&str>, label: &str, requests: u64, errors: u64) -> LabelFigures {
+        LabelFigures {
+            target: target.map(str::to_owned),
+            label: label.into(),
+            transaction: false,
+            lower_bound: false,
+            figures: Figures { requests, errors, ..Figures::default() },
+        }
+    }
+
+    fn labels_of(labels: &[LabelFigures]) -> Vec<(Option<String>, u32, String)> {
+        let mut scopes: BTreeMap<Option<&str>, Vec<&LabelFigures>> = BTreeMap::new();
+        for label in labels {
+            scopes.entry(label.target.as_deref()).or_default().push(label);
+        }
+        scopes.into_values().flat_map(label_rows).map(|row| (row.target, row.rank, row.label)).collect()
+    }
+
+    #[test]
+    fn labels_rank_by_errors_then_requests_then_name_within_their_scope() {
+        let labels = [
+            label(Some("eu"), "busy", 900, 0),
+            label(None, "quiet", 1, 0),
+            label(None, "b", 50, 0),
+            label(None, "a", 50, 0),
+            label(None, "broken", 2, 2),
+        ];
+        let expected =
+            [(None, 0, "broken"), (None, 1, "a"), (None, 2, "b"), (None, 3, "quiet"), (Some("eu"), 0, "busy")];
+        let expected = expected.map(|(target, rank, label)| (target.map(str::to_owned), rank, label.to_owned()));
+        assert_eq!(labels_of(&labels), expected);
+    }
+
+    #[test]
+    fn a_scope_has_at_most_500_label_rows_and_their_keys_sort_by_rank() {
+        let labels: Vec<_> = (0..700).map(|number| label(None, &format!("l{number}"), number, 0)).collect();
+        let rows: Vec<_> = label_rows(labels.iter().collect()).collect();
+        assert_eq!(rows.len(), 500);
+        assert_eq!(rows[499].label, "l200");
+        assert!(rows.iter().map(LabelRow::sort_key).is_sorted());
+        assert_eq!(rows[7].sort_key(), "LABEL#*#00007");
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters_and_the_cut_is_visible() {
+        assert_eq!(cut("short", 16), "short");
+        let long = "é".repeat(3000);
+        let short = cut(&long, 2048);
+        assert!(short.len() <= 2048 && short.ends_with('…') && short.starts_with("éé"), "{} bytes", short.len());
+    }
+
+    #[test]
+    fn a_row_keeps_the_20_most_frequent_codes() {
+        let codes = (0..30_u64).map(|code| (format!("{}", 500 + code), code)).collect();
+        let kept = bounded(&Figures { codes, ..Figures::default() }).codes;
+        assert_eq!((kept.len(), kept.values().min()), (20, Some(&10)));
+    }
+}

@@ -75,11 +75,11 @@ async fn more_than_a_page_comes_whole_once_and_in_order() {
 async fn a_delimiter_folds_what_lies_below_into_common_prefixes_over_pages() {
     let place = Place::any().await;
     fill(&place, &["d/a/1", "d/a/2", "d/b", "d/c/1", "d/c/2", "d/c/3", "d/d"]).await;
-    let keys = volley_storage_client(&place).await;
+    let client = crate::rights::client(&place, None).await;
     let mut seen = Vec::new();
     let mut token = None;
     loop {
-        let answer = keys
+        let answer = client
             .list_objects_v2()
             .bucket(&place.settings.bucket)
             .prefix(place.key("d/"))
@@ -90,8 +90,11 @@ async fn a_delimiter_folds_what_lies_below_into_common_prefixes_over_pages() {
             .await
             .unwrap();
         assert!(answer.contents().len() + answer.common_prefixes().len() <= 2);
-        seen.extend(answer.contents().iter().map(|object| object.key().unwrap().to_owned()));
-        seen.extend(answer.common_prefixes().iter().map(|prefix| prefix.prefix().unwrap().to_owned()));
+        // An answer holds keys and common prefixes apart; together they are the page.
+        let keys = answer.contents().iter().filter_map(|object| object.key());
+        let mut page: Vec<_> = keys.chain(answer.common_prefixes().iter().filter_map(|one| one.prefix())).collect();
+        page.sort_unstable();
+        seen.extend(page.into_iter().map(str::to_owned));
         token = answer.next_continuation_token().map(str::to_owned);
         if token.is_none() {
             break;
@@ -99,9 +102,4 @@ async fn a_delimiter_folds_what_lies_below_into_common_prefixes_over_pages() {
     }
     assert_eq!(seen, ["d/a/", "d/b", "d/c/", "d/d"].map(|name| place.key(name)));
     place.clean().await;
-}
-
-/// The bare client, for what the store does not use.
-pub async fn volley_storage_client(place: &Place) -> aws_sdk_s3::Client {
-    crate::rights::client(place, None).await
 }

@@ -7,21 +7,21 @@ use volley_storage::embedded::Server;
 use volley_storage::{ObjectStore, ResultStore, StorageSettings};
 
 /// A storage for one test.
-pub struct Place {
+pub(crate) struct Place {
     /// Its objects.
-    pub objects: ObjectStore,
+    pub(crate) objects: ObjectStore,
     /// Its table.
-    pub results: ResultStore,
+    pub(crate) results: ResultStore,
     /// How to reach it.
-    pub settings: StorageSettings,
+    pub(crate) settings: StorageSettings,
     /// Prefix of this test's keys; also its installation name. Nothing else writes there.
-    pub own: String,
+    pub(crate) own: String,
     server: Option<(Server, tempfile::TempDir)>,
 }
 
 impl Place {
     /// The storage that the environment names, or a new embedded one.
-    pub async fn any() -> Self {
+    pub(crate) async fn any() -> Self {
         match given() {
             Some(settings) => Self {
                 objects: ObjectStore::connect(&settings).await,
@@ -35,7 +35,7 @@ impl Place {
     }
 
     /// An embedded storage; `None`, visibly, where the environment names another one.
-    pub async fn embedded(test: &str) -> Option<Self> {
+    pub(crate) async fn embedded(test: &str) -> Option<Self> {
         if given().is_some() {
             eprintln!("skipped for the given endpoint, embedded storage only: {test}");
             return None;
@@ -56,17 +56,17 @@ impl Place {
     }
 
     /// The embedded server.
-    pub fn server(&self) -> &Server {
+    pub(crate) fn server(&self) -> &Server {
         &self.server.as_ref().unwrap().0
     }
 
     /// A key of this test.
-    pub fn key(&self, name: &str) -> String {
+    pub(crate) fn key(&self, name: &str) -> String {
         format!("{}/{name}", self.own)
     }
 
     /// Removes what the test wrote, and the server.
-    pub async fn clean(self) {
+    pub(crate) async fn clean(self) {
         self.objects.delete_prefix(&format!("{}/", self.own)).await.unwrap();
         if let Some((server, folder)) = self.server {
             server.stop().await;
@@ -98,7 +98,7 @@ fn own_name() -> String {
 }
 
 /// Bytes that do not compress and differ by seed.
-pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     (0..length)
         .map(|_| {
@@ -112,17 +112,17 @@ pub fn noise(seed: u64, length: usize) -> Vec<u8> {
 
 impl Place {
     /// Whether this is an embedded storage of the test's own.
-    pub fn is_embedded(&self) -> bool {
+    pub(crate) fn is_embedded(&self) -> bool {
         self.server.is_some()
     }
 
     /// The folder of the embedded storage.
-    pub fn folder(&self) -> &std::path::Path {
+    pub(crate) fn folder(&self) -> &std::path::Path {
         self.server.as_ref().unwrap().1.path()
     }
 
     /// Ends the embedded storage in order and starts another one in its folder.
-    pub async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(mut self) -> Self {
         let (server, folder) = self.server.take().unwrap();
         server.stop().await;
         let server = Server::start_on_free_ports(folder.path()).await.unwrap();

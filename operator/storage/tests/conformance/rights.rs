@@ -10,7 +10,7 @@ use volley_storage::{FailureClass, KeyPair, ObjectError, ObjectStore, keys};
 use crate::place::{Place, noise};
 
 /// A bare client with the given keys; `None`: those of the place.
-pub async fn client(place: &Place, given: Option<&KeyPair>) -> Client {
+pub(crate) async fn client(place: &Place, given: Option<&KeyPair>) -> Client {
     let endpoint = place.settings.s3_endpoint.clone();
     let keys = given.cloned().or_else(|| endpoint_keys(place));
     let config =
@@ -66,25 +66,41 @@ async fn a_wrong_checksum_leaves_the_object_that_was_there() {
     place.clean().await;
 }
 
-#[tokio::test]
-async fn an_object_appears_only_when_its_last_byte_is_verified() {
-    let Some(place) = Place::embedded("an_object_appears_only_when_its_last_byte_is_verified").await else { return };
-    let key = place.key("slow");
-    let folder = tempfile::tempdir().unwrap();
-    let source = folder.path().join("source");
-    std::fs::write(&source, noise(2, 8 * 1024 * 1024)).unwrap();
-    let upload = {
-        let (objects, key) = (place.objects.clone(), key.clone());
-        tokio::spawn(async move { objects.put_file(&key, &source, BYTES).await })
-    };
-    // Whatever a reader sees on the way is nothing or everything.
-    while !upload.is_finished() {
-        if let Some(head) = place.objects.head(&key).await.unwrap() {
-            assert_eq!(head.size, 8 * 1024 * 1024);
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_appears_only_with_its_last_byte_and_never_when_the_writer_dies() {
+    let place = Place::any().await;
+    for (name, dies) in [("lives", false), ("dies", true)] {
+        let key = place.key(name);
+        let half = noise(2, 512 * 1024);
+        let (sender, receiver) = futures::channel::mpsc::unbounded();
+        let body = http_body_util::StreamBody::new(receiver);
+        let put = client(&place, None).await.put_object().bucket(&place.settings.bucket).key(&key);
+        let put = put.content_length(2 * 512 * 1024).body(ByteStream::from_body_1_x(body));
+        let upload = tokio::spawn(put.send());
+        let frame = |half: &[u8]| Ok::<_, std::io::Error>(http_body::Frame::data(bytes::Bytes::copy_from_slice(half)));
+        sender.unbounded_send(frame(&half)).unwrap();
+        // Long enough for the first half to arrive.
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        assert!(!upload.is_finished());
+        assert!(place.objects.head(&key).await.unwrap().is_none(), "half a body is visible");
+        if dies {
+            upload.abort();
+            drop(sender);
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            assert!(place.objects.head(&key).await.unwrap().is_none(), "half a body is visible");
+        } else {
+            sender.unbounded_send(frame(&half)).unwrap();
+            drop(sender);
+            upload.await.unwrap().unwrap();
+            assert_eq!(place.objects.head(&key).await.unwrap().unwrap().size, 2 * 512 * 1024);
         }
     }
-    upload.await.unwrap().unwrap();
-    assert!(place.objects.head(&key).await.unwrap().is_some());
+    assert!(
+        place
+            .is_embedded()
+            .then(|| std::fs::read_dir(place.folder().join("incoming")).unwrap().count())
+            .is_none_or(|left| left == 0)
+    );
     place.clean().await;
 }
 
@@ -205,7 +221,7 @@ async fn anonymous_requests_are_refused_and_health_is_not() {
 }
 
 /// One HTTP request without any signature; the whole answer.
-pub async fn bare_request(endpoint: &str, method: &str, path: &str, headers: &str) -> String {
+pub(crate) async fn bare_request(endpoint: &str, method: &str, path: &str, headers: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let address = endpoint.trim_start_matches("http://");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
