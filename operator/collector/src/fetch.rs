@@ -119,7 +119,11 @@ pub async fn definition(objects: &ObjectStore, run_uid: &str) -> Result<Definiti
 ///
 /// # Errors
 /// [`FetchError`]; see [`FetchError::class`].
-pub async fn workspace(objects: &ObjectStore, definition: &Definition, control: &ControlFolder) -> Result<(), FetchError> {
+pub async fn workspace(
+    objects: &ObjectStore,
+    definition: &Definition,
+    control: &ControlFolder,
+) -> Result<(), FetchError> {
     // First what needs no storage: a definition that cannot be run is known at once.
     let configuration = configuration::taurus_configuration(definition)?;
     for (file, source) in configuration::sources(&definition.scenario) {

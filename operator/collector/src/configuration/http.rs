@@ -15,7 +15,9 @@ pub(super) fn scenario(base_url: &str, requests: &[RequestStep]) -> Result<Value
         steps.push(step(base_url, request)?);
         if let Some(milliseconds) = request.think_time_ms.filter(|milliseconds| *milliseconds > 0) {
             // Not `think-time`: that becomes a JMeter timer, which waits before its request.
-            steps.push(json!({"action": "pause", "target": "current-thread", "pause-duration": format!("{milliseconds}ms")}));
+            steps.push(
+                json!({"action": "pause", "target": "current-thread", "pause-duration": format!("{milliseconds}ms")}),
+            );
         }
     }
     Ok(json!({

@@ -64,7 +64,9 @@ pub enum InvalidDefinition {
         name: String,
     },
     /// A JMeter property would change the sample file that is read.
-    #[error("JMeter property {name:?} is reserved: it would change the sample file that the figures come from; remove it")]
+    #[error(
+        "JMeter property {name:?} is reserved: it would change the sample file that the figures come from; remove it"
+    )]
     PropertyReserved {
         /// What was written.
         name: String,

@@ -28,10 +28,7 @@ fn source() -> Source {
 }
 
 fn jmeter(name: &str, value: &str) -> Definition {
-    definition(Scenario::Jmeter {
-        script: source(),
-        properties: BTreeMap::from([(name.to_owned(), value.to_owned())]),
-    })
+    definition(Scenario::Jmeter { script: source(), properties: BTreeMap::from([(name.to_owned(), value.to_owned())]) })
 }
 
 fn expecting(status: &[&str], contains: Option<&str>) -> Definition {
@@ -82,7 +79,8 @@ fn fractions_of_seconds_are_rounded_up_so_that_no_duration_becomes_zero() {
 #[test]
 fn expecting_a_redirect_stops_following_it() {
     let following = |status: &[&str]| {
-        configuration(&expecting(status, None)).unwrap()["scenarios"]["volley"]["requests"][0]["follow-redirects"].clone()
+        configuration(&expecting(status, None)).unwrap()["scenarios"]["volley"]["requests"][0]["follow-redirects"]
+            .clone()
     };
     assert_eq!(following(&["302"]), json!(false));
     assert_eq!(following(&["3xx", "200"]), json!(false));

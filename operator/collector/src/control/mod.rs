@@ -67,6 +67,7 @@ pub struct StartSeen {
 
 /// Everything the plan depends on.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one file of the contract is there")]
 pub struct Observed {
     /// Fetching.
     pub sources: Sources,

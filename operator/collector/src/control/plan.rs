@@ -30,7 +30,8 @@ fn rest(state: State) -> Plan {
 /// Nothing is left. The process stays until it is told to end: a sidecar that exits by itself is started again.
 fn done(observed: &Observed) -> Option<Plan> {
     let state = if observed.refused { State::Refused } else { State::Done };
-    let over = observed.uploaded || observed.refused || observed.delivered == Some(Outcome::GaveUp);
+    let begun = observed.launched || observed.stopping;
+    let over = observed.uploaded || observed.refused || (begun && observed.delivered == Some(Outcome::GaveUp));
     over.then(|| if observed.terminating_ms.is_some() { step(Action::Exit, state) } else { rest(state) })
 }
 
@@ -63,16 +64,21 @@ fn not_launched(observed: &Observed) -> Option<Plan> {
 /// Taurus is gone, or it is given up.
 fn over(observed: &Observed) -> Option<Plan> {
     let given_up = observed.terminating_ms.is_some_and(|waited| waited >= TERMINATION_PATIENCE_MS);
-    if !(observed.ended || observed.failed || given_up) {
-        return None;
+    if !(observed.ended || given_up) {
+        // The launcher writes `ended.json` behind every `failed.json`; until then the logs are still being written.
+        return observed.failed.then(|| rest(State::Delivering));
     }
     if observed.delivered.is_some() {
         return Some(step(Action::ConfirmUpload, State::Delivering));
     }
     // A worker took part when its gate was opened, or when a decision (not the end of its pod) made it leave before.
-    let decided = observed.stopping && !observed.failed && (observed.stop.is_some() || observed.terminating_ms.is_none());
+    let decided =
+        observed.stopping && !observed.failed && (observed.stop.is_some() || observed.terminating_ms.is_none());
     let took_part = observed.opened || decided;
-    Some(if took_part {
+    Some(if took_part && observed.sources == Sources::Pending && !given_up {
+        // A restarted collector: the definition is on its way.
+        rest(State::Delivering)
+    } else if took_part {
         step(Action::Deliver(Delivery::Results), State::Delivering)
     } else {
         step(Action::Deliver(Delivery::Failure), State::Delivering)
@@ -90,7 +96,8 @@ fn stop(observed: &Observed, limits: &Limits, now: Timestamp) -> Option<Plan> {
     } else if load_ends_at(observed, limits).is_some_and(|end| now >= end) {
         (StopReason::DeadlineExceeded, format!("load ran for the longest allowed time, {} ms", limits.max_load_ms))
     } else if observed.without_storage_ms >= limits.max_uncontrolled_ms {
-        let message = format!("the storage did not answer for {} ms, so nobody could stop the load", limits.max_uncontrolled_ms);
+        let message =
+            format!("the storage did not answer for {} ms, so nobody could stop the load", limits.max_uncontrolled_ms);
         (StopReason::Uncontrolled, message)
     } else {
         return None;

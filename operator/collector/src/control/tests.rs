@@ -150,7 +150,9 @@ impl World {
         let launched = self.observed.launched;
         match event {
             Event::SourcesReady if self.observed.sources == Sources::Pending => self.observed.sources = Sources::Ready,
-            Event::SourcesFailed if self.observed.sources == Sources::Pending => self.observed.sources = Sources::Failed,
+            Event::SourcesFailed if self.observed.sources == Sources::Pending => {
+                self.observed.sources = Sources::Failed
+            }
             Event::LookedForStart if self.storage => self.observed.start_looked_for = true,
             Event::StartRead { start_at_ms, here } if self.start_written.is_none() => {
                 self.start_written = Some(start_at(*start_at_ms, if *here { "here" } else { "elsewhere" }));
@@ -288,7 +290,9 @@ fn judge(trace: &[(i64, Entry)]) -> Result<(), String> {
         Entry::Happened(Event::StartRead { start_at_ms, here }) => Some((*now, *start_at_ms, *here)),
         _ => None,
     });
-    for (what, count) in [("launches", launches), ("openings", openings.len()), ("refusals", refusals.len()), ("stops", stops.len())] {
+    for (what, count) in
+        [("launches", launches), ("openings", openings.len()), ("refusals", refusals.len()), ("stops", stops.len())]
+    {
         if count > 1 {
             return Err(format!("{count} {what}"));
         }
@@ -315,7 +319,9 @@ fn judge(trace: &[(i64, Entry)]) -> Result<(), String> {
         if storage != Some(false) && happened_before(position, |event| *event == Event::StopRead) {
             return Err("opened after a stop".into());
         }
-        if happened_before(position, |event| matches!(event, Event::WorkerEnded | Event::Terminated | Event::WorkerFailed)) {
+        if happened_before(position, |event| {
+            matches!(event, Event::WorkerEnded | Event::Terminated | Event::WorkerFailed)
+        }) {
             return Err("opened for a worker that is gone".into());
         }
         if refusals.iter().chain(&stops).any(|(other, _)| *other < position) {
@@ -327,14 +333,15 @@ fn judge(trace: &[(i64, Entry)]) -> Result<(), String> {
         // Load ends: by itself, or by a stop within one tick of the deadline (stalls are the scheduler's).
         let stalled: i64 = trace
             .iter()
-            .map(|(_, entry)| if let Entry::Happened(Event::Stalled { milliseconds }) = entry { *milliseconds } else { 0 })
+            .map(
+                |(_, entry)| {
+                    if let Entry::Happened(Event::Stalled { milliseconds }) = entry { *milliseconds } else { 0 }
+                },
+            )
             .sum();
         let deadline = start_at + i64::try_from(MAX_LOAD_MS).unwrap() + stalled + 2 * TICK_MS;
         let ends = |entry: &Entry| {
-            matches!(
-                entry,
-                Entry::Did(Action::Stop(_)) | Entry::Happened(Event::WorkerEnded | Event::WorkerFailed)
-            )
+            matches!(entry, Entry::Did(Action::Stop(_)) | Entry::Happened(Event::WorkerEnded | Event::WorkerFailed))
         };
         let ended = trace[..].iter().find(|(_, entry)| ends(entry)).map(|(now, _)| *now);
         let last = trace.last().map_or(0, |(now, _)| *now);
@@ -431,22 +438,18 @@ fn a_worker_that_left_the_gate_by_a_decision_delivers_a_manifest_and_a_failed_on
         stop: Some(stop_decision()),
         stopping: true,
         ended: true,
+        sources: Sources::Ready,
         start: None,
         ..prepared_with_start(10_000, 5_000)
     };
     assert_eq!(plan(&left, &limits(), at(1)).action, Some(Action::Deliver(Delivery::Results)));
-    let failed = Observed { failed: true, start: None, ..prepared_with_start(10_000, 5_000) };
+    let failed = Observed { failed: true, ended: true, start: None, ..prepared_with_start(10_000, 5_000) };
     assert_eq!(plan(&failed, &limits(), at(1)).action, Some(Action::Deliver(Delivery::Failure)));
 }
 
 #[test]
 fn the_deadline_of_a_restarted_collector_without_storage_follows_from_the_released_gate() {
-    let observed = Observed {
-        launched: true,
-        opened: true,
-        released_at: Some(at(10_000)),
-        ..Observed::nothing()
-    };
+    let observed = Observed { launched: true, opened: true, released_at: Some(at(10_000)), ..Observed::nothing() };
     let plan = plan(&observed, &limits(), at(11_000));
     assert_eq!(plan.wake_at, Some(at(10_000).checked_add(SignedDuration::from_millis(20_000)).unwrap()));
 }

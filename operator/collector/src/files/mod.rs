@@ -26,7 +26,9 @@ pub enum FileError {
         source: io::Error,
     },
     /// The kernel or its seccomp profile does not know `openat2`.
-    #[error("the kernel refuses openat2, without which no file of a test can be opened safely; use Linux 5.6 or newer and a seccomp profile that allows it")]
+    #[error(
+        "the kernel refuses openat2, without which no file of a test can be opened safely; use Linux 5.6 or newer and a seccomp profile that allows it"
+    )]
     NoOpenat2,
     /// What is there is a folder, a link, a pipe or a device.
     #[error("{} is no regular file", path.display())]
@@ -53,7 +55,7 @@ pub enum FileError {
 }
 
 impl FileError {
-    fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what, path: path.into(), source }
     }
 }

@@ -124,8 +124,8 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use rustix::fs::{CWD, FileType, mknodat};
     use rstest::rstest;
+    use rustix::fs::{CWD, FileType, mknodat};
 
     use super::*;
 

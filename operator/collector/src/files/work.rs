@@ -100,7 +100,10 @@ impl WorkFolder {
         let wrong = |message: String| FileError::Document { path: name.into(), message };
         let value: serde_json::Value = serde_json::from_slice(&content).map_err(|error| wrong(error.to_string()))?;
         if value.get("version").and_then(serde_json::Value::as_u64) != Some(u64::from(DOCUMENT_VERSION)) {
-            return Err(wrong(format!("it has version {:?}; this collector knows {DOCUMENT_VERSION}", value.get("version"))));
+            return Err(wrong(format!(
+                "it has version {:?}; this collector knows {DOCUMENT_VERSION}",
+                value.get("version")
+            )));
         }
         serde_json::from_value(value).map(Some).map_err(|error| wrong(error.to_string()))
     }

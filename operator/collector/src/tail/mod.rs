@@ -20,7 +20,7 @@ use crate::files::UntrustedFolder;
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long the rest of the files is read after Taurus has ended. At 600 MB/s that is more than a worker's disk holds; it
 /// ends only a file that something goes on writing.
-const LONGEST_DRAIN: Duration = Duration::from_secs(60);
+const LONGEST_DRAIN: Duration = Duration::from_mins(1);
 /// The value that says that no stop was ordered.
 const NO_STOP: i64 = i64::MIN;
 
@@ -45,7 +45,17 @@ struct Orders {
 #[derive(Debug)]
 pub struct Tail {
     orders: Arc<Orders>,
-    thread: JoinHandle<Tailed>,
+    thread: Option<JoinHandle<Tailed>>,
+}
+
+impl Drop for Tail {
+    /// Ends the thread; its result is lost where nobody has asked for it.
+    fn drop(&mut self) {
+        self.orders.finish.store(true, Ordering::SeqCst);
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+    }
 }
 
 impl Tail {
@@ -61,7 +71,7 @@ impl Tail {
             .name("tail".to_owned())
             .spawn(move || follow(follower, &given))
             .map_err(TailError::Start)?;
-        Ok(Self { orders, thread })
+        Ok(Self { orders, thread: Some(thread) })
     }
 
     /// Says that the engine is about to be asked to stop, in microseconds since 1970-01-01 UTC.
@@ -75,10 +85,11 @@ impl Tail {
     ///
     /// # Errors
     /// [`TailError::Broken`].
-    pub fn finish(self) -> Result<Tailed, TailError> {
+    pub fn finish(mut self) -> Result<Tailed, TailError> {
+        let thread = self.thread.take().ok_or(TailError::Broken)?;
         self.orders.finish.store(true, Ordering::SeqCst);
-        self.thread.thread().unpark();
-        self.thread.join().map_err(|_| TailError::Broken)
+        thread.thread().unpark();
+        thread.join().map_err(|_| TailError::Broken)
     }
 }
 

@@ -167,6 +167,11 @@ mod tests {
     #[case::end_not_seen(Seen { ended: None, ..seen(70_000) }, false)]
     fn a_worker_is_complete_when_its_load_ran_in_full_or_was_stopped(#[case] seen: Seen, #[case] complete: bool) {
         assert_eq!(seen.complete(60_000), complete);
-        assert_eq!(own_warnings(&seen, 60_000, &Collection::default()).iter().any(|text| text.contains("planned") || text.contains("told to end") || text.contains("never opened")), !complete);
+        assert_eq!(
+            own_warnings(&seen, 60_000, &Collection::default())
+                .iter()
+                .any(|text| text.contains("planned") || text.contains("told to end") || text.contains("never opened")),
+            !complete
+        );
     }
 }

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::time::Instant;
-use volley_stats::{Collection, final_stats};
+use volley_stats::Collection;
+use volley_stats::final_stats::{self, CrossCheck};
 use volley_storage::documents::{DOCUMENT_VERSION, Definition, WorkerFailure};
 use volley_storage::keys::WorkerAttempt;
 use volley_storage::{ObjectError, ObjectStore};
@@ -46,9 +47,9 @@ pub enum DeliveryError {
     /// The storage.
     #[error(transparent)]
     Object(#[from] ObjectError),
-    /// The statistics cannot be written down: a defect of ours.
-    #[error("the statistics could not be encoded: {0}")]
-    Encoding(String),
+    /// Definition or statistics never came to be.
+    #[error("there is no definition or no statistics of this worker, so no manifest can be written")]
+    Unprepared,
 }
 
 /// `errors.json`.
@@ -90,15 +91,16 @@ impl Courier<'_> {
         let mut objects = Objects::new(self.store.clone(), self.run_uid, self.worker);
         let Tailed { collection, files, mut warnings } = tailed;
 
-        let mut histograms = Vec::new();
-        volley_stats::file::write(&collection, &mut histograms)
-            .map_err(|error| DeliveryError::Encoding(error.to_string()))?;
-        objects.bytes("histograms", histograms, false, deadline).await?;
+        objects.bytes("histograms", volley_stats::file::encode(&collection), false, deadline).await?;
 
         if let Some(failure) = &seen.failed {
             note("failed.json", objects.failure(failure, early).await, &mut warnings);
         }
-        note("errors.json", objects.bytes("errors.json", errors_document(&collection), true, early).await, &mut warnings);
+        note(
+            "errors.json",
+            objects.bytes("errors.json", errors_document(&collection), true, early).await,
+            &mut warnings,
+        );
         self.final_stats(&mut objects, &collection, early, &mut warnings).await;
         self.logs(&mut objects, early, &mut warnings).await;
         // A pod that is told to end has seconds, and raw samples are the largest and least needed part.
@@ -136,15 +138,21 @@ impl Courier<'_> {
         Ok(())
     }
 
-    async fn final_stats(&self, objects: &mut Objects, collection: &Collection, deadline: Instant, warnings: &mut Vec<String>) {
+    async fn final_stats(
+        &self,
+        objects: &mut Objects,
+        collection: &Collection,
+        deadline: Instant,
+        warnings: &mut Vec<String>,
+    ) {
         let xml = match self.work.read("artifacts/final-stats.xml", MAXIMUM_FINAL_STATS) {
             Ok(Some(xml)) => xml,
             Ok(None) => return,
             Err(error) => return warnings.push(format!("Taurus' own summary was not read: {error}")),
         };
-        match final_stats::read(&xml) {
+        match final_stats::read(xml.as_slice()) {
             Ok(summary) => {
-                let differences = final_stats::cross_check(collection, &summary);
+                let differences = final_stats::cross_check(&summary, collection, CrossCheck::default());
                 warnings.extend(differences.iter().map(|difference| format!("cross-check with Taurus: {difference}")));
             }
             Err(error) => warnings.push(format!("Taurus' own summary cannot be read: {error}")),

@@ -63,11 +63,14 @@ pub fn compress_logs(folder: &UntrustedFolder, paths: &[String], limit: u64) -> 
         let left_out = opened.size.saturating_sub(limit);
         let mut head = String::new();
         if paths.len() > 1 {
-            head.push_str(&format!("==> {path} <==\n"));
+            head = format!("==> {path} <==\n");
         }
         if left_out > 0 {
             opened.file.seek(SeekFrom::Start(left_out)).map_err(FileError::io("read", path))?;
-            head.push_str(&format!("(the first {left_out} bytes are left out)\n"));
+            head += &format!(
+                "(the first {left_out} bytes are left out)
+"
+            );
         }
         input = Box::new(input.chain(io::Cursor::new(head.into_bytes())).chain(opened.file.take(limit)));
     }
@@ -106,10 +109,7 @@ mod tests {
         let folder = UntrustedFolder::open(place.path()).unwrap();
         let paths = ["a.log", "b.log", "none.log"].map(str::to_owned);
         let staged = compress_logs(&folder, &paths, 4).unwrap().unwrap();
-        assert_eq!(
-            content(&staged),
-            "==> a.log <==\n(the first 6 bytes are left out)\n6789==> b.log <==\nb"
-        );
+        assert_eq!(content(&staged), "==> a.log <==\n(the first 6 bytes are left out)\n6789==> b.log <==\nb");
         assert!(compress_logs(&folder, &paths[2..], 4).unwrap().is_none());
         let only = compress_logs(&folder, &paths[1..2], 4).unwrap().unwrap();
         assert_eq!(content(&only), "b");

@@ -1,0 +1,208 @@
+//! Measures what a collector costs beside an engine: processor and memory of its process while a simulated engine writes samples.
+//!
+//! ```text
+//! cargo run --release -p volley-collector --example measure_collector -- [SAMPLES_PER_SECOND] [SECONDS] [LABELS]
+//! ```
+//!
+//! This process is storage, operator and main container; the collector is a child of its own, so that only it is measured.
+
+#![expect(clippy::print_stdout, reason = "the figures are the purpose of this program")]
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use volley_api::WorkerSize;
+use volley_collector::Settings;
+use volley_storage::documents::{
+    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load, Region, RunIdentity, Scenario, Source, Start,
+    StartDecision, WorkerResources,
+};
+use volley_storage::embedded::Server;
+use volley_storage::keys;
+use volley_storage::objects::{PutOptions, sha256_hex};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+const RUN_UID: &str = "measured-run";
+const SCRIPT: &str = "# never run";
+/// Says to this program that it is the collector.
+const CHILD: &str = "VOLLEY_MEASURED";
+/// Clock ticks a second in /proc (`getconf CLK_TCK`; 100 on every Linux that Rust supports).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    if std::env::var_os(CHILD).is_some() {
+        let mut terminated = signal(SignalKind::terminate())?;
+        return Ok(volley_collector::run(Settings::from_env()?, async move {
+            terminated.recv().await;
+        })
+        .await?);
+    }
+    let mut arguments = std::env::args().skip(1);
+    let mut argument = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
+    measure(argument(1_000)?, argument(60)?, argument(50)?).await
+}
+
+async fn measure(rate: u64, seconds: u64, labels: u64) -> Outcome<()> {
+    let place = tempfile::tempdir()?;
+    let (control, work) = (place.path().join("control"), place.path().join("work"));
+    for folder in ["control", "work/status", "work/artifacts", "data"] {
+        fs::create_dir_all(place.path().join(folder))?;
+    }
+    let storage = Server::start_on_free_ports(&place.path().join("data")).await?;
+    let objects = storage.objects();
+    objects.put(&keys::script(&sha256_hex(SCRIPT.as_bytes())), SCRIPT, PutOptions::default()).await?;
+    objects.put_document(&keys::definition(RUN_UID), &definition(seconds)).await?;
+    let mut collector = spawn(&storage, &control, &work)?;
+
+    appears(&control.join("launch.json")).await?;
+    status(&work, "prepared", r#""engines":[],"taurus":"simulated""#)?;
+    let start_at = Timestamp::now() + SignedDuration::from_secs(2);
+    let regions = vec!["here".to_owned()];
+    let decision = StartDecision { version: DOCUMENT_VERSION, start_at, regions, late_workers: LateWorkers::Refuse };
+    objects.put_document_once(&keys::start(RUN_UID), &decision).await?;
+    appears(&control.join("start")).await?;
+    let late = Timestamp::now().duration_since(start_at);
+    status(&work, "released", "\"x\":0")?;
+
+    let pid = collector.id().ok_or("the collector has ended")?;
+    let (before, began) = (processor_ticks(pid)?, Instant::now());
+    write_samples(&work.join("artifacts/kpi.jtl"), rate, seconds, labels).await?;
+    let percent = (processor_ticks(pid)? - before) / TICKS_PER_SECOND / began.elapsed().as_secs_f64() * 100.0;
+    let resident = memory_kib(pid, "VmRSS:")?;
+
+    status(&work, "ended", r#""exitCode":0,"stopped":false"#)?;
+    let ended = Instant::now();
+    appears(&control.join("uploaded")).await?;
+    println!("samples/s {rate}, seconds {seconds}, labels {labels}");
+    println!("gate opened {} ms after the instant", late.as_millis());
+    println!("processor {percent:.2} % of a core while the load ran");
+    println!(
+        "resident {:.1} MiB at its end, {:.1} MiB at most",
+        mebibytes(resident),
+        mebibytes(memory_kib(pid, "VmHWM:")?)
+    );
+    println!("delivered {} ms after the end", ended.elapsed().as_millis());
+    collector.start_kill()?;
+    collector.wait().await?;
+    Ok(())
+}
+
+fn spawn(storage: &Server, control: &Path, work: &Path) -> Outcome<Child> {
+    let (settings, keys) = (storage.storage_settings(), storage.run_keys(RUN_UID));
+    Ok(Command::new(std::env::current_exe()?)
+        .env(CHILD, "1")
+        .env("VOLLEY_RUN_UID", RUN_UID)
+        .env("VOLLEY_TARGET", "here")
+        .env("JOB_COMPLETION_INDEX", "0")
+        .env("VOLLEY_POD_UID", "pod")
+        .env("VOLLEY_BUCKET", settings.bucket)
+        .env("VOLLEY_S3_ENDPOINT", settings.s3_endpoint.unwrap_or_default())
+        .env("AWS_REGION", settings.region)
+        .env("AWS_ACCESS_KEY_ID", keys.access_key)
+        .env("AWS_SECRET_ACCESS_KEY", keys.secret_key)
+        .env("VOLLEY_LISTEN", "127.0.0.1:0")
+        .env("VOLLEY_CONTROL_DIR", control)
+        .env("VOLLEY_WORK_DIR", work)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?)
+}
+
+/// Rows as Locust writes them, in batches of 10 ms.
+async fn write_samples(path: &Path, rate: u64, seconds: u64, labels: u64) -> Outcome<()> {
+    let mut file = File::create(path)?;
+    file.write_all(b"allThreads,timeStamp,label,method,elapsed,bytes,responseCode,responseMessage,success,Latency\n")?;
+    let mut ticks = interval(Duration::from_millis(10));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut written = 0;
+    for tick in 1..=seconds * 100 {
+        ticks.tick().await;
+        let mut rows = String::new();
+        let now = Timestamp::now().as_millisecond();
+        while written < tick * rate / 100 {
+            let (label, elapsed) = (written % labels, 5 + written * 7_919 % 400);
+            let answer = if written % 50 == 0 { "500,Server Error,false" } else { "200,OK,true" };
+            writeln!(rows, "50,{now},GET /shop/products/{label},GET,{elapsed},512,{answer},0")?;
+            written += 1;
+        }
+        file.write_all(rows.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn status(work: &Path, name: &str, fields: &str) -> Outcome<()> {
+    let (folder, text) = (work.join("status"), format!(r#"{{"version":1,"at":"{}",{fields}}}"#, Timestamp::now()));
+    fs::write(folder.join(".temporary"), text)?;
+    Ok(fs::rename(folder.join(".temporary"), folder.join(format!("{name}.json")))?)
+}
+
+async fn appears(path: &Path) -> Outcome<()> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !path.exists() {
+        if Instant::now() > deadline {
+            return Err(format!("{} did not appear within a minute", path.display()).into());
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+    Ok(())
+}
+
+/// User and system time of a process: fields 14 and 15 of `/proc/<pid>/stat` (proc(5)), counted behind the name in brackets.
+fn processor_ticks(pid: u32) -> Outcome<f64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).map(|field| Ok(field.parse::<f64>()?)).sum()
+}
+
+fn memory_kib(pid: u32, name: &str) -> Outcome<f64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = text.lines().find(|line| line.starts_with(name)).ok_or("no such line in /proc")?;
+    Ok(line.split_whitespace().nth(1).unwrap_or_default().parse()?)
+}
+
+fn mebibytes(kibibytes: f64) -> f64 {
+    kibibytes / 1024.0
+}
+
+fn definition(seconds: u64) -> Definition {
+    Definition {
+        version: DOCUMENT_VERSION,
+        installation: "measured".into(),
+        run: RunIdentity {
+            uid: RUN_UID.into(),
+            name: "measured".into(),
+            namespace: "shop".into(),
+            load_test: "measured".into(),
+            created_at: Timestamp::UNIX_EPOCH,
+        },
+        definition_digest: "v1:0".into(),
+        scenario: Scenario::Locust {
+            script: Source { sha256: sha256_hex(SCRIPT.as_bytes()), size: SCRIPT.len() as u64 },
+        },
+        load: Load { users_per_worker: 50, ramp_up_ms: 0, hold_for_ms: seconds * 1_000 },
+        regions: vec![Region {
+            target: "here".into(),
+            region: "eu-west-1".into(),
+            namespace: "volley-workers".into(),
+            workers: 1,
+        }],
+        resources: WorkerResources::Size(WorkerSize::Small),
+        start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
+        healthy_percent: 90,
+        artifacts: Artifacts { samples: true },
+        images: Images { worker: "worker".into(), volley: "volley".into() },
+        max_load_ms: seconds * 1_000 + 60_000,
+        max_uncontrolled_ms: 60_000,
+    }
+}

@@ -1,0 +1,414 @@
+//! The driver: gathers what there is, asks [`plan`], and does that one step. It takes no decisions of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use volley_stats::Engine;
+use volley_storage::ObjectStore;
+use volley_storage::documents::{DOCUMENT_VERSION, Definition, FailedStage, Scenario, StopReason, WorkerFailure};
+
+use crate::control::{Action, Delivery, Limits, Observed, Outcome, Plan, Sources, State, StopFile, plan};
+use crate::fetch::{self, FetchError};
+use crate::files::{ControlFolder, FileError, UntrustedFolder, WorkFolder};
+use crate::probe::{self, ProbeError, Readiness};
+use crate::settings::Settings;
+use crate::tail::{Tail, TailError};
+use crate::upload::{Courier, DeliveryError, Seen};
+use crate::watcher::{Decisions, watch_decisions};
+
+/// How often the work folder is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The collector cannot do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The probe's address.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// Control or work folder.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The tail.
+    #[error(transparent)]
+    Tail(#[from] TailError),
+    /// The probe's server ended, which it never does.
+    #[error("the probe's server ended; the pod could never become ready")]
+    ProbeEnded,
+}
+
+/// Runs the sidecar of one worker until `shutdown`, with the credentials that the AWS SDK finds.
+///
+/// It stays when everything is uploaded, because a sidecar that exits by itself is started again.
+///
+/// # Errors
+/// [`Error`] where it cannot begin, or the control folder cannot be written. A restart then finds the files and goes on.
+pub async fn run(settings: Settings, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+    let objects = ObjectStore::connect(&settings.storage).await;
+    run_with(settings, objects, shutdown).await
+}
+
+/// As [`run`], with a store that is already connected.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    settings: Settings,
+    objects: ObjectStore,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), Error> {
+    let listener = probe::bind(settings.listen).await?;
+    let mut collector = Collector::new(settings, objects)?;
+    let (readiness, shown) = watch::channel(Readiness::of(State::Fetching, false, None));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(probe::serve(listener, shown));
+    tokio::pin!(shutdown);
+    loop {
+        collector.gather();
+        let next = collector.plan();
+        readiness.send_if_modified(|shown| {
+            let new = Readiness::of(next.state, collector.observed.prepared, collector.failure_words());
+            let changed = *shown != new;
+            if changed {
+                tracing::info!(state = ?new.state, ready = new.ready, "{}", new.message);
+                *shown = new;
+            }
+            changed
+        });
+        match next.action {
+            Some(Action::Exit) => return Ok(()),
+            Some(Action::Deliver(delivery)) => {
+                let told_to_end = collector.deliver(delivery, &mut shutdown).await?;
+                collector.terminating_since = collector.terminating_since.or(told_to_end);
+            }
+            Some(action) => collector.act(action)?,
+            None => {
+                let pause = Collector::pause(next.wake_at);
+                tokio::select! {
+                    () = sleep(pause) => {}
+                    Ok(()) = collector.decisions.changed() => {}
+                    () = &mut shutdown, if collector.terminating_since.is_none() => {
+                        tracing::info!("told to end");
+                        collector.terminating_since = Some(Instant::now());
+                    }
+                    Some(_) = tasks.join_next() => return Err(Error::ProbeEnded),
+                }
+            }
+        }
+    }
+}
+
+type Fetched = Result<Arc<Definition>, FetchError>;
+
+struct Collector {
+    settings: Settings,
+    objects: ObjectStore,
+    control: ControlFolder,
+    work: WorkFolder,
+    decisions: watch::Receiver<Decisions>,
+    /// Ended with this value.
+    tasks: JoinSet<()>,
+    fetching: Option<oneshot::Receiver<Fetched>>,
+    definition: Option<Arc<Definition>>,
+    fetch_failure: Option<WorkerFailure>,
+    tail: Option<Tail>,
+    observed: Observed,
+    seen: Seen,
+    complained: bool,
+    terminating_since: Option<Instant>,
+}
+
+impl Collector {
+    fn new(settings: Settings, objects: ObjectStore) -> Result<Self, Error> {
+        let control = ControlFolder::new(&settings.control_dir);
+        let work = WorkFolder::open(&settings.work_dir)?;
+        // Says now, not in the middle of a run, when the kernel does not allow it.
+        work.untrusted().file("taurus.log").map(drop).or_else(|error| match error {
+            FileError::NotRegular { .. } => Ok(()),
+            other => Err(other),
+        })?;
+        let (sender, decisions) =
+            watch::channel(Decisions { start_looked_for: false, start: None, stop: None, answered: Instant::now() });
+        let run_uid: Arc<str> = settings.run_uid.as_str().into();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(watch_decisions(objects.clone(), run_uid, sender, Timestamp::now));
+        let launched = control.launched();
+        let stop = control.stop()?;
+        let mut collector = Self {
+            observed: Observed {
+                launched,
+                refused: control.refused(),
+                opened: control.opened(),
+                stopping: stop.is_some(),
+                uploaded: control.uploaded(),
+                ..Observed::nothing()
+            },
+            fetching: None,
+            definition: None,
+            fetch_failure: None,
+            tail: None,
+            seen: Seen { stopped: stop.as_ref().and_then(|(file, _)| decided(file)), ..Seen::default() },
+            complained: false,
+            terminating_since: None,
+            settings,
+            objects,
+            control,
+            work,
+            decisions,
+            tasks,
+        };
+        if !(collector.observed.uploaded || collector.observed.refused) {
+            collector.fetch(!launched);
+        }
+        Ok(collector)
+    }
+
+    /// Fetches the definition and, unless a predecessor launched already, the workspace.
+    fn fetch(&mut self, with_workspace: bool) {
+        let (sender, receiver) = oneshot::channel();
+        let (objects, control, run_uid) = (self.objects.clone(), self.control.clone(), self.settings.run_uid.clone());
+        self.tasks.spawn(async move {
+            let fetched = async {
+                let definition =
+                    fetch::persistently("the definition", || fetch::definition(&objects, &run_uid)).await?;
+                if with_workspace {
+                    fetch::persistently("the workspace", || fetch::workspace(&objects, &definition, &control)).await?;
+                }
+                Ok(Arc::new(definition))
+            };
+            // Nobody listens any more when the process ends.
+            let _ = sender.send(fetched.await);
+        });
+        self.fetching = Some(receiver);
+    }
+
+    fn gather(&mut self) {
+        self.gather_fetched();
+        self.gather_status();
+        let decisions = self.decisions.borrow().clone();
+        self.observed.start_looked_for = decisions.start_looked_for;
+        self.observed.start = decisions.start;
+        self.observed.stop = decisions.stop;
+        self.observed.without_storage_ms = milliseconds(decisions.answered.elapsed());
+        self.observed.terminating_ms = self.terminating_since.map(|since| milliseconds(since.elapsed()));
+    }
+
+    fn gather_fetched(&mut self) {
+        let Some(receiver) = &mut self.fetching else { return };
+        match receiver.try_recv() {
+            Ok(Ok(definition)) => {
+                self.definition = Some(definition);
+                self.observed.sources = Sources::Ready;
+                self.start_tail();
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "this worker cannot be given its work");
+                self.fetch_failure = Some(error.failure());
+                self.observed.sources = Sources::Failed;
+            }
+            Err(oneshot::error::TryRecvError::Empty) => return,
+            Err(oneshot::error::TryRecvError::Closed) => self.observed.sources = Sources::Failed,
+        }
+        self.fetching = None;
+    }
+
+    /// Follows the sample files from the launch on.
+    fn start_tail(&mut self) {
+        let Some(definition) = self.definition.as_ref().filter(|_| self.tail.is_none()) else { return };
+        let engine = match definition.scenario {
+            Scenario::Http { .. } | Scenario::Jmeter { .. } => Engine::JMeter,
+            Scenario::Locust { .. } => Engine::Locust,
+        };
+        let started = UntrustedFolder::open(&self.settings.work_dir)
+            .map_err(Error::from)
+            .and_then(|folder| Tail::start(folder, engine).map_err(Error::from));
+        match started {
+            Ok(tail) => {
+                if let Ok(Some((_, stopped_us))) = self.control.stop() {
+                    tail.stop_at(stopped_us);
+                }
+                self.tail = Some(tail);
+            }
+            Err(error) => tracing::error!(%error, "the sample files are read at the end only"),
+        }
+    }
+
+    fn gather_status(&mut self) {
+        if !(self.observed.launched || self.observed.stopping) {
+            return;
+        }
+        let mut trouble = None;
+        if self.seen.prepared.is_none() {
+            self.seen.prepared = read(self.work.prepared(), &mut trouble);
+        }
+        if self.observed.opened && self.seen.released.is_none() {
+            self.seen.released = read(self.work.released(), &mut trouble);
+        }
+        if self.seen.failed.is_none() {
+            self.seen.failed = self.work.failed().unwrap_or_else(|error| Some(unreadable(&error)));
+        }
+        if self.seen.ended.is_none() {
+            self.seen.ended = read(self.work.ended(), &mut trouble);
+        }
+        self.observed.prepared = self.seen.prepared.is_some();
+        self.observed.released_at = self.seen.released.as_ref().map(|released| released.at);
+        self.observed.failed = self.seen.failed.is_some();
+        self.observed.ended = self.seen.ended.is_some();
+        if let Some(error) = trouble.filter(|_| !self.complained) {
+            self.complained = true;
+            tracing::error!(%error, "what the main container says about itself cannot be read");
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        // Until the definition is there, no bound of it can have been reached.
+        let (max_load_ms, max_uncontrolled_ms) = self
+            .definition
+            .as_ref()
+            .map_or((u64::MAX, u64::MAX), |definition| (definition.max_load_ms, definition.max_uncontrolled_ms));
+        let limits = Limits { target: self.settings.worker.target.clone(), max_load_ms, max_uncontrolled_ms };
+        plan(&self.observed, &limits, Timestamp::now())
+    }
+
+    fn pause(wake_at: Option<Timestamp>) -> Duration {
+        let until = wake_at.and_then(|wake_at| Duration::try_from(wake_at.duration_since(Timestamp::now())).ok());
+        until.map_or(LOOK, |until| until.min(LOOK))
+    }
+
+    fn failure_words(&self) -> Option<&str> {
+        let failure = self.seen.failed.as_ref().or(self.fetch_failure.as_ref())?;
+        Some(failure.words.as_str())
+    }
+
+    fn act(&mut self, action: Action) -> Result<(), Error> {
+        tracing::info!(?action, "next step");
+        match action {
+            Action::Launch => {
+                if let Some(definition) = &self.definition {
+                    self.control.launch(&fetch::launch(definition))?;
+                    self.observed.launched = true;
+                }
+            }
+            Action::Refuse(refusal) => {
+                self.control.refuse(&refusal)?;
+                self.observed.refused = true;
+                if self.observed.launched && !self.observed.stopping {
+                    // Taurus may stand at the gate by now, which leaves it by `stop.json`.
+                    let (version, message) = (refusal.version, refusal.message);
+                    self.control.write_stop(&StopFile { version, reason: StopReason::Deleted, message })?;
+                    self.observed.stopping = true;
+                    // There is nothing to upload, so the launcher has nothing to wait for.
+                    self.control.confirm_upload()?;
+                    self.observed.uploaded = true;
+                }
+            }
+            Action::OpenGate => {
+                self.control.open_gate()?;
+                self.observed.opened = true;
+            }
+            Action::Stop(file) => {
+                // Before the file: what the stop cuts off must be read as cut off.
+                if let Some(tail) = &self.tail {
+                    tail.stop_at(Timestamp::now().as_microsecond());
+                }
+                self.control.write_stop(&file)?;
+                self.observed.stopping = true;
+                self.seen.stopped = self.observed.stop.as_ref().map(|decision| decision.reason).or(decided(&file));
+            }
+            Action::ConfirmUpload => {
+                if self.observed.delivered == Some(Outcome::Complete) {
+                    self.control.confirm_upload()?;
+                    self.observed.uploaded = true;
+                }
+            }
+            Action::Deliver(_) | Action::Exit => {}
+        }
+        Ok(())
+    }
+
+    /// Delivers; returns when this process was told to end meanwhile.
+    async fn deliver(
+        &mut self,
+        delivery: Delivery,
+        mut shutdown: impl Future<Output = ()> + Unpin,
+    ) -> Result<Option<Instant>, Error> {
+        self.seen.terminated = self.observed.terminating_ms.is_some() && !self.observed.ended;
+        if delivery == Delivery::Results {
+            // Without it a worker that was stopped before its launch would have no statistics, not even empty ones.
+            self.start_tail();
+        }
+        let tailed = match self.tail.take() {
+            Some(tail) => {
+                Some(tokio::task::spawn_blocking(move || tail.finish()).await.map_err(|_| TailError::Broken)??)
+            }
+            None => None,
+        };
+        let mut told_to_end = None;
+        let outcome = {
+            let courier = Courier {
+                store: self.objects.clone(),
+                run_uid: &self.settings.run_uid,
+                worker: &self.settings.worker,
+                work: self.work.untrusted(),
+            };
+            let sending = async {
+                match (delivery, self.definition.as_deref(), tailed) {
+                    (Delivery::Results, Some(definition), Some(tailed)) => {
+                        courier.results(definition, &self.seen, tailed).await
+                    }
+                    (Delivery::Results, _, _) => Err(DeliveryError::Unprepared),
+                    (Delivery::Failure, _, _) => {
+                        courier.failure(self.seen.failed.as_ref().or(self.fetch_failure.as_ref())).await
+                    }
+                }
+            };
+            tokio::pin!(sending);
+            loop {
+                tokio::select! {
+                    outcome = &mut sending => break outcome,
+                    () = &mut shutdown, if told_to_end.is_none() && self.terminating_since.is_none() => {
+                        tracing::info!("told to end; the delivery goes on as long as the pod lives");
+                        told_to_end = Some(Instant::now());
+                    }
+                }
+            }
+        };
+        self.observed.delivered = Some(match outcome {
+            Ok(()) => Outcome::Complete,
+            Err(error) => {
+                tracing::error!(%error, "the delivery was given up");
+                Outcome::GaveUp
+            }
+        });
+        Ok(told_to_end)
+    }
+}
+
+/// The reason of a stop that is a decision about the load. The end of the pod writes `Deleted` without being one.
+fn decided(file: &StopFile) -> Option<StopReason> {
+    Some(file.reason).filter(|reason| *reason != StopReason::Deleted)
+}
+
+fn read<T>(outcome: Result<Option<T>, FileError>, trouble: &mut Option<FileError>) -> Option<T> {
+    outcome.unwrap_or_else(|error| {
+        *trouble = Some(error);
+        None
+    })
+}
+
+fn unreadable(error: &FileError) -> WorkerFailure {
+    WorkerFailure {
+        version: DOCUMENT_VERSION,
+        stage: FailedStage::Prepare,
+        file: None,
+        line: None,
+        words: format!("the worker failed, and why cannot be read: {error}"),
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,263 @@
+//! Workers on 127.0.0.1 without Kubernetes: the collector in this process, the launcher with real Taurus and real engines, the
+//! embedded storage in this process, a target in this process.
+//!
+//! ```text
+//! container/taurus/dev-setup.sh
+//! VOLLEY_WORKER_VENV=~/.cache/volley/worker-venv VOLLEY_JMETER=~/.cache/volley/jmeter/bin/jmeter \
+//!     cargo test -p volley-collector --test two_workers -- --ignored --test-threads=2
+//! ```
+
+mod raw;
+mod run;
+mod target;
+mod worker;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use raw::{Raw, summary};
+use run::{Run, request, source};
+use volley_stats::{Collection, Percentile, file};
+use volley_storage::documents::{Assertion, FailedStage, Manifest, RequestStep, Scenario, StopReason};
+use worker::{Worker, since};
+
+const PERCENTILES: [u32; 6] = [0, 50_000, 90_000, 95_000, 99_000, 100_000];
+
+fn locust_script(target: std::net::SocketAddr) -> String {
+    format!(
+        "from locust import HttpUser, constant, task\n\n\nclass Shopper(HttpUser):\n    host = \"http://{target}\"\n    \
+         wait_time = constant(0.01)\n\n    @task\n    def home(self):\n        self.client.get(\"/status/200\", name=\"home\")\n        \
+         self.client.get(\"/status/500\", name=\"broken\")\n"
+    )
+}
+
+/// Everything that can be said about delivered figures: ours, those of the raw samples, those of Taurus.
+async fn assert_figures_are_true(workers: &[&Worker], stamped_at_end: bool) -> Collection {
+    let (mut merged, mut raw, mut taurus) = (Collection::default(), Raw::default(), (0, 0, 0));
+    for worker in workers {
+        let manifest = worker.manifest().await.unwrap();
+        let collection = file::decode(&worker.object("histograms").await).unwrap();
+        assert_eq!(manifest.counters.requests, collection.total().requests());
+        merged.merge(&collection);
+        raw.add(&String::from_utf8(worker.object("samples/kpi.jtl.zst").await).unwrap(), stamped_at_end);
+        let (samples, failures, bytes) = summary(&String::from_utf8(worker.object("final-stats.xml").await).unwrap());
+        taurus = (taurus.0 + samples, taurus.1 + failures, taurus.2 + bytes);
+        let log = String::from_utf8(worker.object("taurus.log.zst").await).unwrap();
+        assert!(log.contains("Done performing"), "{log}");
+    }
+    let total = merged.total();
+    let interrupted = total.interrupted.count();
+    assert_eq!((total.requests() + interrupted, total.errors() + interrupted), (taurus.0, taurus.1), "sum of the XML");
+    assert_eq!(
+        (total.requests() + interrupted, total.errors() + interrupted),
+        (raw.requests(), raw.errors),
+        "raw samples"
+    );
+    assert_eq!((total.bytes() + total.interrupted.bytes, taurus.2), (raw.bytes, raw.bytes));
+    assert_eq!(merged.overview.malformed_rows, 0);
+    if interrupted == 0 {
+        for thousandths in PERCENTILES {
+            let ours = total.together().elapsed.percentile(Percentile::from_thousandths(thousandths).unwrap()).unwrap();
+            let theirs = raw.percentile_us(thousandths.into());
+            assert!(ours.abs_diff(theirs) * 1_000 <= theirs, "p{thousandths}: {ours} instead of {theirs}");
+        }
+    }
+    merged
+}
+
+fn no_warnings(manifest: &Manifest) {
+    assert_eq!(manifest.warnings, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn two_workers_merge_to_the_sum_of_their_summaries_and_raw_samples() {
+    let run = Run::of_locust(&locust_script(target::start().await), 6).await;
+    let (mut one, mut two) = (Worker::start(&run, 0).await, Worker::start(&run, 1).await);
+    tokio::join!(one.ready(), two.ready());
+    let start_at = run.start_in(Duration::from_secs(3)).await;
+    assert_eq!((one.exit_code().await, two.exit_code().await), (0, 0), "{}", one.log());
+    for worker in [&one, &two] {
+        let manifest = worker.manifest().await.unwrap();
+        assert!(manifest.complete && manifest.stopped.is_none());
+        assert_eq!(manifest.engines[0].name, "locust");
+        no_warnings(&manifest);
+        let released = manifest.released_at.unwrap().duration_since(start_at).as_millis();
+        assert!((0..250).contains(&released), "released {released} ms after the instant");
+        assert!(manifest.counters.requests > 100 && manifest.counters.errors > 50, "{:?}", manifest.counters);
+    }
+    let merged = assert_figures_are_true(&[&one, &two], true).await;
+    assert_eq!(merged.requests.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["broken", "home"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn an_http_scenario_counts_as_success_exactly_what_it_expects() {
+    let expect = |status: &[&str], contains: Option<&str>| {
+        let status = status.iter().map(ToString::to_string).collect();
+        Some(Assertion { status, contains: contains.map(Into::into) })
+    };
+    let cases = [
+        (
+            RequestStep {
+                method: "POST".into(),
+                body: Some("{\"a\": \"ä😀\"}".into()),
+                ..request("plain", "/status/200")
+            },
+            true,
+        ),
+        (request("plain error", "/status/404"), false),
+        (RequestStep { expect: expect(&["2xx", "404"], None), ..request("accepted 404", "/status/404") }, true),
+        (RequestStep { expect: expect(&["2xx", "404"], None), ..request("refused 500", "/status/500") }, false),
+        (RequestStep { expect: expect(&["404"], None), ..request("refused 200", "/status/200") }, false),
+        (RequestStep { expect: expect(&["2xx"], Some("order_id")), ..request("right text", "/status/200") }, true),
+        (RequestStep { expect: expect(&["404"], Some("receipt")), ..request("wrong text", "/status/404") }, false),
+        (RequestStep { expect: expect(&[], Some("order_id")), ..request("text of an error", "/status/503") }, false),
+        (request("followed", "/status/302"), true),
+        (
+            RequestStep {
+                think_time_ms: Some(100),
+                expect: expect(&["3xx"], None),
+                ..request("redirect", "/status/302")
+            },
+            true,
+        ),
+    ];
+    let scenario = Scenario::Http {
+        base_url: format!("http://{}/", target::start().await),
+        requests: cases.iter().map(|(request, _)| request.clone()).collect(),
+    };
+    let run = Run::of(scenario, &[], 4, 2).await;
+    let mut worker = Worker::start(&run, 0).await;
+    worker.ready().await;
+    run.start_in(Duration::from_secs(2)).await;
+    assert_eq!(worker.exit_code().await, 0, "{}", worker.log());
+    let merged = assert_figures_are_true(&[&worker], false).await;
+    let manifest = worker.manifest().await.unwrap();
+    no_warnings(&manifest);
+    assert!(manifest.complete);
+    assert_eq!(merged.requests.len(), cases.len());
+    for (request, success) in &cases {
+        let label = &merged.requests[request.name.as_str()];
+        assert!(label.requests() > 0, "{}", request.name);
+        assert_eq!(label.errors(), if *success { 0 } else { label.requests() }, "{}", request.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn a_collector_that_is_killed_under_load_goes_on_from_its_files() {
+    let run = Run::of_locust(&locust_script(target::start().await), 6).await;
+    let mut worker = Worker::start(&run, 0).await;
+    worker.ready().await;
+    run.start_in(Duration::from_millis(1_500)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let opened = std::fs::metadata(worker.control("start")).unwrap().modified().unwrap();
+    worker.restart_collector().await;
+    worker.ready().await;
+    assert_eq!(worker.exit_code().await, 0, "{}", worker.log());
+    assert_eq!(std::fs::metadata(worker.control("start")).unwrap().modified().unwrap(), opened, "opened twice");
+    let manifest = worker.manifest().await.unwrap();
+    assert!(manifest.complete);
+    no_warnings(&manifest);
+    assert_figures_are_true(&[&worker], true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn a_stop_ends_the_load_within_five_seconds_and_keeps_the_results() {
+    let run = Run::of_locust(&locust_script(target::start().await), 60).await;
+    let mut worker = Worker::start(&run, 0).await;
+    worker.ready().await;
+    run.start_in(Duration::from_millis(1_500)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let stopped_at = run.stop().await;
+    assert_eq!(worker.exit_code().await, 0, "{}", worker.log());
+    assert!(since(stopped_at) < 20.0, "the worker took {} s to leave", since(stopped_at));
+    let manifest = worker.manifest().await.unwrap();
+    assert_eq!((manifest.stopped, manifest.complete), (Some(StopReason::Requested), true));
+    assert_figures_are_true(&[&worker], true).await;
+    let mut raw = Raw::default();
+    raw.add(&String::from_utf8(worker.object("samples/kpi.jtl.zst").await).unwrap(), true);
+    let after_ms = i64::try_from(raw.last_start_ms).unwrap() - stopped_at.as_millisecond();
+    println!("last request started {after_ms} ms after the stop decision");
+    assert!(after_ms < 5_000, "the last request started {after_ms} ms after the stop");
+    assert!(manifest.counters.requests > 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn a_worker_that_is_stopped_in_the_gate_has_a_manifest_without_samples() {
+    let run = Run::of_locust(&locust_script(target::start().await), 6).await;
+    let mut worker = Worker::start(&run, 0).await;
+    worker.ready().await;
+    run.stop().await;
+    assert_eq!(worker.exit_code().await, 0, "{}", worker.log());
+    let manifest = worker.manifest().await.unwrap();
+    assert_eq!((manifest.stopped, manifest.complete), (Some(StopReason::Requested), true));
+    assert_eq!((manifest.released_at, manifest.counters.requests), (None, 0));
+    assert_eq!(file::decode(&worker.object("histograms").await).unwrap(), Collection::default());
+    assert!(!worker.control("start").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn a_broken_script_is_reported_with_the_engines_words_and_starts_nothing() {
+    let run = Run::of_locust("from locust import HttpUser\n\nclass Broken(HttpUser)\n    pass\n", 6).await;
+    let mut worker = Worker::start(&run, 0).await;
+    assert_eq!(worker.exit_code().await, 64, "{}", worker.log());
+    let failure = worker.failure().await.unwrap();
+    assert_eq!(failure.stage, FailedStage::Script);
+    assert_eq!((failure.file.as_deref(), failure.line), (Some("script.py"), Some(3)), "{failure:?}");
+    assert!(failure.words.contains("SyntaxError"), "{failure:?}");
+    assert!(worker.manifest().await.is_none());
+    assert!(worker.control("uploaded").exists());
+    assert!(!worker.object("taurus.log.zst").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn a_source_with_another_digest_is_never_run() {
+    let script = locust_script(target::start().await);
+    let mut wrong = source(&script);
+    wrong.size += 1;
+    let run = Run::of(Scenario::Locust { script: wrong }, &[&script], 6, 5).await;
+    let mut worker = Worker::start(&run, 0).await;
+    assert_eq!(worker.exit_code().await, 66, "{}", worker.log());
+    let failure = worker.failure().await.unwrap();
+    assert_eq!((failure.stage, failure.file.as_deref()), (FailedStage::Fetch, Some("script.py")));
+    assert!(!worker.control("launch.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn a_replacement_that_comes_after_the_decision_is_refused_within_seconds() {
+    let run = Run::of_locust(&locust_script(target::start().await), 6).await;
+    run.start_in(Duration::from_secs(60)).await;
+    let began = Timestamp::now();
+    let mut worker = Worker::start(&run, 0).await;
+    assert_eq!(worker.exit_code().await, 66, "{}", worker.log());
+    assert!(since(began) < 10.0);
+    assert!(worker.manifest().await.is_none() && worker.failure().await.is_none());
+    assert!(!worker.control("launch.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn a_worker_that_is_not_prepared_at_the_instant_never_starts_load() {
+    let run = Run::of_locust(&locust_script(target::start().await), 6).await;
+    let mut worker = Worker::start(&run, 0).await;
+    while !worker.control("launch.json").exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Taurus needs a second and more to come to the gate.
+    run.start_in(Duration::from_millis(50)).await;
+    let began = Timestamp::now();
+    worker.exit_code().await;
+    assert!(since(began) < 20.0, "{}", worker.log());
+    assert!(!worker.control("start").exists());
+    let refused = std::fs::read_to_string(worker.control("refused.json")).unwrap();
+    assert!(refused.contains("Late"), "{refused}");
+    assert!(!worker.place.path().join("work/status/released.json").exists());
+    assert!(worker.manifest().await.is_none());
+}
