@@ -1,0 +1,72 @@
+//! The scenario of a spec as the frozen document writes it: defaults resolved, sources by digest.
+
+use std::collections::BTreeMap;
+
+use volley_api::load_test::{Expect, HttpMethod, HttpRequest, Scenario, Source};
+use volley_storage::documents;
+
+use super::{Contents, Problem, sources};
+
+/// The scenario, and the bytes of its sources by SHA-256.
+pub(super) fn convert(
+    scenario: &Scenario,
+    namespace: &str,
+    contents: &Contents,
+) -> Result<(documents::Scenario, BTreeMap<String, Vec<u8>>), Problem> {
+    let mut bytes = BTreeMap::new();
+    let mut resolve = |source: &Source| {
+        let (reference, content) = sources::resolve(source, namespace, contents)?;
+        bytes.insert(reference.sha256.clone(), content);
+        Ok::<_, Problem>(reference)
+    };
+    let converted = match scenario {
+        Scenario::Http(http) => documents::Scenario::Http {
+            base_url: http.base_url.clone(),
+            requests: http.requests.iter().map(request).collect(),
+        },
+        Scenario::Jmeter(jmeter) => documents::Scenario::Jmeter {
+            script: resolve(&jmeter.script)?,
+            properties: jmeter.properties.clone(),
+        },
+        Scenario::Locust(locust) => documents::Scenario::Locust { script: resolve(&locust.script)? },
+    };
+    if let documents::Scenario::Http { requests, .. } = &converted
+        && requests.is_empty()
+    {
+        return Err(Problem::Invalid {
+            message: "spec.scenario.http.requests is empty; write at least one request".to_owned(),
+        });
+    }
+    Ok((converted, bytes))
+}
+
+fn request(request: &HttpRequest) -> documents::RequestStep {
+    documents::RequestStep {
+        name: request.name.clone(),
+        method: method(request.method.unwrap_or_default()).to_owned(),
+        path: request.path.clone(),
+        headers: request.headers.clone(),
+        body: request.body.clone(),
+        think_time_ms: request.think_time.as_ref().map(volley_api::Duration::milliseconds),
+        expect: request.expect.as_ref().map(expect),
+    }
+}
+
+fn expect(expect: &Expect) -> documents::Assertion {
+    documents::Assertion {
+        status: expect.status.iter().map(ToString::to_string).collect(),
+        contains: expect.contains.clone(),
+    }
+}
+
+fn method(method: HttpMethod) -> &'static str {
+    match method {
+        HttpMethod::Get => "GET",
+        HttpMethod::Head => "HEAD",
+        HttpMethod::Post => "POST",
+        HttpMethod::Put => "PUT",
+        HttpMethod::Patch => "PATCH",
+        HttpMethod::Delete => "DELETE",
+        HttpMethod::Options => "OPTIONS",
+    }
+}

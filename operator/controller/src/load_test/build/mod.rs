@@ -1,0 +1,3 @@
+//! The objects that a LoadTest makes. Pure.
+
+pub mod run;

@@ -1,0 +1,103 @@
+//! The aggregator's Job, in the operator's namespace. It learns everything about its run from S3.
+
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
+use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, PodTemplateSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use volley_storage::documents::Definition;
+
+use super::{
+    Component, VOLLEY_USER_ID, aggregator_name, container_security, empty_dir, env, env_secret, mount, object_labels, pod_security,
+    pull_secrets, run_annotation,
+};
+use crate::load_test_run::timing;
+use crate::settings::Settings;
+
+/// Attempts before the run ends without a result; the Job controller spaces them from 10 s to 6 min.
+const BACKOFF_LIMIT: i32 = 6;
+/// Dead-man switch: a Job that nobody cleans goes after this.
+const TTL_SECONDS: i32 = 3600;
+
+/// The aggregator's Job.
+#[must_use]
+pub fn aggregator_job(definition: &Definition, settings: &Settings) -> Job {
+    let labels = object_labels(definition, Component::Aggregator);
+    let container = Container {
+        name: "aggregator".to_owned(),
+        image: Some(definition.images.volley.clone()),
+        image_pull_policy: Some(settings.image_pull_policy.as_str().to_owned()),
+        args: Some(vec!["aggregator".to_owned()]),
+        env: Some(aggregator_env(definition, settings)),
+        resources: Some(settings.aggregator.resources.clone()),
+        security_context: Some(container_security(VOLLEY_USER_ID)),
+        volume_mounts: Some(vec![mount("tmp", "/tmp", false)]),
+        ..Container::default()
+    };
+    Job {
+        metadata: ObjectMeta {
+            name: Some(aggregator_name(definition)),
+            namespace: Some(settings.namespace.clone()),
+            labels: Some(labels.clone()),
+            annotations: Some(run_annotation(definition)),
+            ..ObjectMeta::default()
+        },
+        spec: Some(JobSpec {
+            active_deadline_seconds: Some(
+                timing::job_deadline_seconds(definition) + timing::AGGREGATION_LIMIT.as_secs(),
+            ),
+            backoff_limit: Some(BACKOFF_LIMIT),
+            ttl_seconds_after_finished: Some(TTL_SECONDS),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta { labels: Some(labels), ..ObjectMeta::default() }),
+                spec: Some(PodSpec {
+                    containers: vec![container],
+                    enable_service_links: Some(false),
+                    image_pull_secrets: pull_secrets(settings),
+                    restart_policy: Some("Never".to_owned()),
+                    security_context: Some(pod_security()),
+                    service_account_name: Some(settings.aggregator.service_account.clone()),
+                    volumes: Some(vec![empty_dir("tmp")]),
+                    ..PodSpec::default()
+                }),
+            },
+            ..JobSpec::default()
+        }),
+        status: None,
+    }
+}
+
+fn aggregator_env(definition: &Definition, settings: &Settings) -> Vec<EnvVar> {
+    let storage = &settings.storage;
+    let mut variables = vec![
+        env("VOLLEY_RUN_UID", &definition.run.uid),
+        env("VOLLEY_BUCKET", &storage.bucket),
+        env("VOLLEY_TABLE", &storage.table),
+        env("AWS_REGION", &storage.region),
+    ];
+    if let Some(endpoint) = &storage.s3_endpoint {
+        variables.push(env("VOLLEY_S3_ENDPOINT", endpoint));
+    }
+    if let Some(endpoint) = &storage.dynamodb_endpoint {
+        variables.push(env("VOLLEY_DYNAMODB_ENDPOINT", endpoint));
+    }
+    if let Some(embedded) = &storage.embedded {
+        variables.push(env_secret("VOLLEY_STORAGE_ROOT_KEY", &embedded.secret, &embedded.secret_key));
+    }
+    if let Some(log) = &settings.log {
+        variables.push(env("VOLLEY_LOG", log));
+    }
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    #[test]
+    fn an_aggregator_job_with_the_embedded_storage() {
+        insta::assert_yaml_snapshot!(aggregator_job(
+            &fixtures::definition(),
+            &fixtures::settings()
+        ));
+    }
+}

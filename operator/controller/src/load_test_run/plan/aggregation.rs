@@ -1,0 +1,138 @@
+//! From the closing to the end: the workers go, the aggregator's result decides.
+
+use std::time::Duration;
+
+use volley_api::load_test_run::{EndReason, Outcome, RunResult, ThresholdsOutcome, Verdict};
+use volley_storage::documents::{CloseDecision, Definition, StopReason};
+
+use super::draft::Draft;
+use super::ending::{self, Conclusion};
+use super::observed::Frozen;
+use super::provision::share;
+use super::{Action, timing};
+use volley_api::condition::{ConditionType, Status};
+
+/// The result comes as an event of the run itself; this is for a lost one and for the limit.
+const CADENCE: Duration = Duration::from_secs(5);
+
+pub(super) fn aggregate(draft: &mut Draft<'_>, frozen: &Frozen) {
+    let Some(close) = &draft.observed.close else { return };
+    let measured = close.workers.iter().filter(|worker| worker.manifest.is_some()).count();
+    draft.condition(
+        ConditionType::Collected,
+        Status::True,
+        "Collected",
+        &format!("{measured} results of workers are merged"),
+    );
+    // What is merged is frozen in S3, so the pods are not needed any more; finished Fargate pods cost money.
+    for (target, seen) in &draft.observed.regions {
+        if let Some(job) = seen.job.as_ref().filter(|job| !job.deleting) {
+            draft.act(Action::DeleteWorkerJob { target: target.clone(), uid: job.uid.clone() });
+        }
+    }
+    let result = draft.observed.run.status.as_ref().and_then(|status| status.result.as_ref());
+    if let Some(result) = result {
+        draft.condition(ConditionType::Aggregated, Status::True, "Aggregated", "The result is written");
+        let conclusion = conclusion(draft, &frozen.definition, close, result);
+        draft.conclude(&conclusion);
+        return;
+    }
+    if let Some(message) = no_result(draft, close) {
+        let uid = draft.observed.uid();
+        let message = format!("{message}; what the workers uploaded is kept under runs/v1/{uid}/ in the bucket");
+        draft.condition(ConditionType::Aggregated, Status::False, "Failed", &message);
+        let reason = close.stopped.map_or(EndReason::Inconclusive, ending::of_stop);
+        draft.conclude(&Conclusion::new(reason, message));
+        return;
+    }
+    if draft.observed.aggregator.is_none() && draft.observed.holds_claim() {
+        draft.act(Action::CreateAggregatorJob);
+    }
+    draft.condition(ConditionType::Aggregated, Status::False, "Aggregating", "The result is being made");
+    draft.progress("Aggregating", "The result is being made");
+    draft.within(CADENCE);
+}
+
+/// Why no result comes any more.
+fn no_result(draft: &Draft<'_>, close: &CloseDecision) -> Option<String> {
+    if let Some(end) = draft.observed.aggregator.as_ref().and_then(|job| job.end.as_ref()).filter(|end| end.failed) {
+        return Some(format!("The aggregator failed: {} ({})", end.message, end.reason));
+    }
+    if let Some(refusal) = &draft.observed.refusal {
+        return Some(format!("The aggregator could not be started: {}", refusal.message));
+    }
+    let limit = if draft.observed.deleting_since().is_some() {
+        timing::DELETED_AGGREGATION_LIMIT
+    } else {
+        timing::AGGREGATION_LIMIT
+    };
+    (draft.now >= timing::after(close.at, limit))
+        .then(|| format!("The aggregator has not made a result within {} minutes", limit.as_secs().div_euclid(60)))
+}
+
+/// What the result means for the run, by the table in `docs/contributors/objects.md`.
+fn conclusion(draft: &Draft<'_>, definition: &Definition, close: &CloseDecision, result: &RunResult) -> Conclusion {
+    let coverage = &result.coverage;
+    let measured = format!("{} of {} workers were measured", coverage.workers_measured, coverage.workers_planned);
+    let (reason, words) = match (close.stopped, short_of_workers(draft, definition, result)) {
+        (Some(stopped), _) => {
+            let why = draft.observed.stop.as_ref().map_or_else(String::new, |stop| format!(": {}", stop.message));
+            (ending::of_stop(stopped), format!("{}{why}; {measured}", stopped_words(stopped)))
+        }
+        (None, Some(short)) => (EndReason::Inconclusive, short),
+        (None, None) => (EndReason::Completed, completed_words(result, &measured)),
+    };
+    let outcome = Outcome::of(reason, thresholds(result.verdict));
+    let message = match outcome.reason {
+        EndReason::ThresholdsFailed => format!("A threshold was missed; {words}"),
+        EndReason::Inconclusive if reason == EndReason::Completed => format!("A threshold cannot be judged; {words}"),
+        _ => words,
+    };
+    Conclusion { outcome, message }
+}
+
+/// What the aggregator's verdict says about the thresholds. It may be `Inconclusive` for a lack of workers, too; then the reason
+/// says so first.
+fn thresholds(verdict: Verdict) -> ThresholdsOutcome {
+    match verdict {
+        Verdict::Passed => ThresholdsOutcome::Met,
+        Verdict::Failed => ThresholdsOutcome::Missed,
+        Verdict::Inconclusive => ThresholdsOutcome::Unjudged,
+        Verdict::NotJudged => ThresholdsOutcome::None,
+    }
+}
+
+fn stopped_words(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Requested => "Stopped",
+        StopReason::Deleted => "Stopped by deletion",
+        StopReason::WorkersLost => "Too few workers stayed healthy",
+        StopReason::DeadlineExceeded => "The load took longer than it may",
+        StopReason::DiskFull => "A worker's disk was nearly full",
+        StopReason::Uncontrolled => "A worker could not reach the storage for too long",
+    }
+}
+
+fn completed_words(result: &RunResult, measured: &str) -> String {
+    if result.requests > 0 && result.errors == result.requests {
+        return format!("WARNING: every one of the {} requests failed; {measured}", result.requests);
+    }
+    format!("{} requests, {} errors; {measured}", result.requests, result.errors)
+}
+
+/// A region in which fewer workers measured the full time than must stay healthy.
+fn short_of_workers(draft: &Draft<'_>, definition: &Definition, result: &RunResult) -> Option<String> {
+    definition.regions.iter().find_map(|region| {
+        let progress = draft.status.regions.iter().find(|progress| progress.target == region.target);
+        let started = progress.map_or(region.workers, |progress| u32::try_from(progress.prepared).unwrap_or(0)).max(1);
+        let needed = share(started, definition.healthy_percent);
+        let measured = result.regions.iter().find(|measured| measured.target == region.target);
+        let full = measured.map_or(0, |measured| measured.started.saturating_sub(measured.partial));
+        (full < i64::from(needed)).then(|| {
+            format!(
+                "In {} only {full} of {started} workers measured the full time; at least {needed} are needed to judge the run",
+                region.target
+            )
+        })
+    })
+}

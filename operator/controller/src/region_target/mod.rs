@@ -1,0 +1,34 @@
+//! The controller of RegionTargets: gather (probe) → validate → plan → apply → report.
+
+mod apply;
+mod build;
+pub mod error;
+mod gather;
+pub mod observed;
+pub mod plan;
+mod report;
+mod timing;
+mod validate;
+
+use std::sync::Arc;
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use volley_api::RegionTarget;
+
+pub use error::Error;
+pub use observed::Probes;
+
+use crate::context::Context;
+
+/// One step of a RegionTarget.
+pub(crate) async fn reconcile(target: Arc<RegionTarget>, context: Arc<Context>) -> Result<Action, Error> {
+    apply::apply(&context);
+    let Some(observed) = gather::gather(&target.name_any(), &context).await? else {
+        return Ok(Action::await_change());
+    };
+    let fault = validate::validate(&observed);
+    let plan = plan::plan(&observed, fault.as_deref(), (context.now)());
+    report::report(&observed.target, &plan.status, &context).await?;
+    Ok(Action::requeue(plan.requeue))
+}

@@ -1,0 +1,10 @@
+//! How often targets are probed.
+
+use jiff::SignedDuration;
+
+/// A healthy target.
+pub const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// A target with a fault: somebody is mending it.
+pub const PROBE_AGAIN: SignedDuration = SignedDuration::from_secs(15);
+/// Probes of targets that were deleted are forgotten.
+pub const FORGET_AFTER: SignedDuration = SignedDuration::from_mins(30);
