@@ -1,0 +1,150 @@
+//! The command line: every subcommand, flag and environment variable in one place. `docs/reference/cli.md` is made from it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{aggregator, collector, operator, positive_duration, storage};
+use crate::report::Output;
+
+/// Distributed load tests on Kubernetes.
+#[derive(Debug, Parser)]
+#[command(name = "volley", version, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands: first the user's, then the parts of the system.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a load test and follow it to its result.
+    Run(RunArguments),
+    /// Show the result of a run.
+    Result(ResultArguments),
+    /// Check manifests without a cluster.
+    Validate(ValidateArguments),
+    /// Show versions.
+    Version(VersionArguments),
+    /// Part of the system: reconcile LoadTests and their runs.
+    Operator(Box<operator::Arguments>),
+    /// Part of the system: the sidecar of a worker.
+    Collector(collector::Arguments),
+    /// Part of the system: merge what the workers of one run uploaded.
+    Aggregator(aggregator::Arguments),
+    /// Part of the system: S3 and DynamoDB in one process, for clusters without AWS.
+    Storage(storage::Arguments),
+}
+
+/// How to reach the cluster.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ClusterArguments {
+    /// Namespace; by default the one of the kubeconfig's context.
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Context of the kubeconfig; by default the current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+}
+
+/// Arguments of `volley run`.
+///
+/// Progress goes to standard error, the result to standard output. Ctrl-C stops following; the run goes on.
+///
+/// Exit codes: 0 the run ended well; 1 a threshold was missed; 2 wrong usage, nothing was done; 3 the run could not start
+/// or was skipped; 4 it ended early or cannot be judged; 5 the cluster did not do what was asked, or the run was not
+/// followed to its end; 130 interrupted, the run goes on.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "volley run -f FILE [OPTIONS]\n       volley run NAME [OPTIONS]",
+    long_about = "Run a load test and follow it to its result.\n\n\
+        With -f, applies every object of the file (server-side apply, field manager volley-cli) and follows the run which \
+        that triggers; where it triggers none, because nothing changed or the trigger is Manual, creates one and follows \
+        that. With NAME, creates a run of an existing LoadTest. Each call follows exactly one run.\n\n\
+        Progress goes to standard error, the result to standard output. Ctrl-C stops following; the run goes on.\n\n\
+        Exit codes: 0 the run ended well; 1 a threshold was missed; 2 wrong usage, nothing was done; 3 the run could not \
+        start or was skipped; 4 it ended early or cannot be judged; 5 the cluster did not do what was asked, or the run \
+        was not followed to its end; 130 interrupted, the run goes on."
+)]
+pub struct RunArguments {
+    /// Name of an existing LoadTest: creates a run of it.
+    #[arg(value_name = "NAME", required_unless_present = "file", conflicts_with = "file")]
+    pub name: Option<String>,
+    /// File with one LoadTest and what it needs (ConfigMaps, …); `-`: standard input.
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// How to reach the cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArguments,
+    /// Stop following after this long, for example 30m; the run goes on.
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
+    pub timeout: Option<Duration>,
+    /// How the result is printed.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Output,
+}
+
+/// Arguments of `volley result`.
+#[derive(Debug, Args)]
+#[command(long_about = "Show the result of a run.\n\n\
+    As a table it comes from the run's status. As JSON it is the whole result.json from the storage: with the embedded \
+    storage through the API server (needs the rights to read the Secret volley-storage and to forward ports in the \
+    operator's namespace), else from S3 with your AWS credentials.\n\n\
+    Exit codes: 0 shown; 2 wrong usage; 5 not shown, the message says why.")]
+pub struct ResultArguments {
+    /// Name of the LoadTestRun.
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// How to reach the cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArguments,
+    /// Namespace of the operator, where the embedded storage runs.
+    #[arg(long, value_name = "NAMESPACE", default_value = "volley-system", env = "VOLLEY_OPERATOR_NAMESPACE")]
+    pub operator_namespace: String,
+    /// How the result is printed.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Output,
+}
+
+/// Arguments of `volley validate`.
+#[derive(Debug, Args)]
+#[command(long_about = "Check manifests without a cluster.\n\n\
+    Checks every LoadTest, LoadTestRun and RegionTarget of the file against its schema and rules; other kinds are \
+    skipped. Exit codes: 0 all valid; 2 something is wrong, each violation on a line of standard error.")]
+pub struct ValidateArguments {
+    /// The file; `-`: standard input.
+    #[arg(short, long, value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Arguments of `volley version`.
+#[derive(Debug, Args)]
+pub struct VersionArguments {
+    /// How it is printed.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Output,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn run_takes_either_a_file_or_a_name() {
+        let parse = |arguments: &[&str]| Cli::try_parse_from(arguments).map(|_| ()).map_err(|error| error.exit_code());
+        assert_eq!(parse(&["volley", "run", "-f", "a.yaml"]), Ok(()));
+        assert_eq!(parse(&["volley", "run", "checkout", "--timeout", "1h30m", "-o", "json"]), Ok(()));
+        assert_eq!(parse(&["volley", "run"]), Err(2));
+        assert_eq!(parse(&["volley", "run", "checkout", "-f", "a.yaml"]), Err(2));
+        assert_eq!(parse(&["volley", "run", "checkout", "--timeout", "soon"]), Err(2));
+        assert_eq!(parse(&["volley", "run", "checkout", "--timeout", "0s"]), Err(2));
+    }
+}

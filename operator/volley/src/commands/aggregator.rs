@@ -1,0 +1,60 @@
+//! `volley aggregator`: merges what the workers of one run uploaded.
+
+use std::time::Duration;
+
+use clap::Args;
+use volley_aggregator::Settings;
+
+use super::{CommandError, StorageArguments, positive_duration, print_text, start_logs};
+use crate::exit::Exit;
+use crate::report;
+use crate::signals;
+
+/// Arguments of `volley aggregator`; the operator sets the variables in its Job.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Uid of the LoadTestRun.
+    #[arg(long, env = "VOLLEY_RUN_UID", value_name = "UID")]
+    pub run_uid: String,
+    /// Where data is kept.
+    #[command(flatten)]
+    pub storage: StorageArguments,
+    /// Write no status and print the table instead: for use without Kubernetes.
+    #[arg(long)]
+    pub no_status: bool,
+    /// How long control/close.json is waited for; by default as long as the run may take by its definition.
+    #[arg(long, env = "VOLLEY_AGGREGATOR_PATIENCE", value_parser = positive_duration, value_name = "DURATION")]
+    pub patience: Option<Duration>,
+    /// Log filter: error, warn, info, debug or a filter such as info,kube=debug.
+    #[arg(long, env = "VOLLEY_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// Runs until the run is aggregated, or a signal.
+///
+/// # Errors
+/// Wrong usage, or why the run cannot be aggregated. A repetition is safe.
+pub async fn run(arguments: Arguments) -> Result<Exit, CommandError> {
+    start_logs(arguments.log.as_deref())?;
+    let storage = arguments.storage.settings()?;
+    let (store, results) = arguments.storage.connect(&storage).await;
+    let client = if arguments.no_status {
+        None
+    } else {
+        let client = kube::Client::try_default().await.map_err(|error| {
+            CommandError::service(&format!(
+                "no cluster for the run's status: {error}; without Kubernetes use --no-status"
+            ))
+        })?;
+        Some(client)
+    };
+    let shutdown = signals::requested(signals::shutdown().map_err(CommandError::signals)?);
+    let settings = Settings { run_uid: arguments.run_uid, patience: arguments.patience };
+    let aggregated = volley_aggregator::run(settings, store, results, client, shutdown)
+        .await
+        .map_err(|error| CommandError::service(&error.to_string()))?;
+    if arguments.no_status {
+        print_text(&format!("{}\n\nResult: {}\n", report::figures(&aggregated.summary), aggregated.summary.location))?;
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,83 @@
+//! `volley result`: the summary from the run's status, or the whole `result.json` from the storage.
+
+use kube::api::Api;
+use volley_api::load_test_run::LoadTestRun;
+
+use super::{CommandError, print_text};
+use crate::cli::ResultArguments;
+use crate::cluster::storage;
+use crate::cluster::{bounded, connect};
+use crate::exit::Exit;
+use crate::follow::ending::Ending;
+use crate::report::{self, Output};
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CommandError`] with its exit code.
+pub async fn run(arguments: &ResultArguments) -> Result<Exit, CommandError> {
+    let cluster = connect(arguments.cluster.context.as_deref()).await?;
+    let namespace = arguments.cluster.namespace.clone().unwrap_or_else(|| cluster.default_namespace.clone());
+    let runs: Api<LoadTestRun> = Api::namespaced(cluster.client.clone(), &namespace);
+    let name = arguments.run.as_str();
+    let Some(run) = bounded("read", "LoadTestRun", name, runs.get_opt(name)).await? else {
+        return Err(CommandError::cluster(&format!(
+            "there is no LoadTestRun {namespace}/{name}; look at: kubectl -n {namespace} get loadtestruns"
+        )));
+    };
+    let status = run.status.as_ref();
+    let Some(result) = status.and_then(|status| status.result.as_ref()) else {
+        return Err(CommandError::cluster(&no_result(&run, &namespace, name)));
+    };
+    match (arguments.output, Ending::of(&run)) {
+        (Output::Json, _) => {
+            let uid = run.metadata.uid.as_deref().unwrap_or_default();
+            let bytes = storage::fetch(&cluster, &arguments.operator_namespace, uid, &result.location).await?;
+            let mut text = String::from_utf8(bytes)
+                .map_err(|_| CommandError::cluster(&format!("{} is not UTF-8 text", result.location)))?;
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            print_text(&text)?;
+        }
+        (Output::Table, Some(ending)) => print_text(&report::text(&run, &ending))?,
+        // The result is there a moment before the operator says that the run has ended.
+        (Output::Table, None) => print_text(&(report::figures(result) + "\n"))?,
+    }
+    Ok(Exit::Success)
+}
+
+/// Why there is no result to show.
+fn no_result(run: &LoadTestRun, namespace: &str, name: &str) -> String {
+    match Ending::of(run) {
+        Some(ending) => {
+            let message = crate::follow::snapshot::one_line(&ending.message);
+            format!("run {namespace}/{name} ended without a result ({}): {message}", ending.reason)
+        }
+        None => {
+            let phase = run.status.as_ref().and_then(|status| status.phase);
+            let phase = phase.map_or_else(|| "waiting".to_owned(), |phase| format!("{phase:?}"));
+            format!(
+                "run {namespace}/{name} has no result yet, it is {phase}; wait for it: kubectl -n {namespace} wait \
+                 --for=condition=Finished loadtestrun/{name} --timeout=1h"
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::follow::sample;
+    use serde_json::json;
+
+    #[test]
+    fn a_missing_result_is_explained() {
+        let running = sample::run(json!({"phase": "Running"}));
+        assert!(no_result(&running, "shop", "checkout-1").contains("no result yet, it is Running"));
+        let ended = sample::run(json!({"phase": "Failed", "conditions": [
+            sample::condition("Finished", "True", "Ended"), sample::condition("Succeeded", "False", "ScriptFailed")]}));
+        let words = no_result(&ended, "shop", "checkout-1");
+        assert_eq!(words, "run shop/checkout-1 ended without a result (ScriptFailed): ScriptFailed.");
+    }
+}
