@@ -13,7 +13,7 @@ pub struct StartDecision {
     pub version: u32,
     /// The instant at which every gate opens.
     pub start_at: Timestamp,
-    /// Names of the RegionTargets that take part.
+    /// Names of the `RegionTarget`s that take part.
     pub regions: Vec<String>,
     /// What a worker does that reads this after `start_at`.
     pub late_workers: LateWorkers,

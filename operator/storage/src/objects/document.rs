@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_field_of_a_newer_writer_is_ignored_but_not_its_version() {
-        let newer = STOP.replace("}", r#","by":"somebody"}"#);
+        let newer = STOP.replace('}', r#","by":"somebody"}"#);
         assert!(decode_document::<StopDecision>("s3://b/k", newer.as_bytes()).is_ok());
         let error = decode_document::<StopDecision>("s3://b/k", br#"{"version":2}"#).unwrap_err();
         assert!(matches!(error, ObjectError::UnknownVersion { found: 2, supported: 1, .. }), "{error}");

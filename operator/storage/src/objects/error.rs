@@ -168,16 +168,14 @@ where
     };
     match (status, code.as_str()) {
         (_, "NoSuchBucket") => ObjectError::BucketMissing { location },
-        // The upload was completed with the answer lost, or expired: either way the whole transfer is to be repeated.
-        (_, "NoSuchUpload") => ObjectError::Unavailable { operation, location, words },
+        // No answer, or one that says "again"; an upload that was completed with the answer lost or has expired, so that
+        // the whole transfer is to be repeated; a body that came too slowly; a good answer whose body could not be read.
+        (None | Some(200..=299 | 408 | 409 | 429 | 500..=599), _) | (_, "NoSuchUpload" | "RequestTimeout") => {
+            ObjectError::Unavailable { operation, location, words }
+        }
         (Some(404), _) => ObjectError::NotFound { location },
         (Some(412), _) => ObjectError::PreconditionFailed { operation, location },
         (Some(401 | 403), _) => ObjectError::Denied { operation, location, words },
-        (Some(408 | 409 | 429 | 500..=599) | None, _) => ObjectError::Unavailable { operation, location, words },
-        // S3 says 400 where the connection was too slow to send the body.
-        (Some(_), "RequestTimeout") => ObjectError::Unavailable { operation, location, words },
-        // The answer was good, but its body could not be read.
-        (Some(200..=299), _) => ObjectError::Unavailable { operation, location, words },
         (Some(status), _) => {
             let code = if code.is_empty() { format!("HTTP {status}") } else { code };
             ObjectError::Refused { operation, location, code, words }

@@ -22,7 +22,7 @@ const MAX_TEXT_BYTES: usize = 2048;
 const MAX_CODES: usize = 20;
 /// Warnings kept in the summary.
 const MAX_WARNINGS: usize = 10;
-/// Scope of the rows that speak of all regions. RegionTargets are DNS labels, so none can be called that.
+/// Scope of the rows that speak of all regions. The names of `RegionTarget`s are DNS labels, so none can be called that.
 const ALL_REGIONS: &str = "*";
 
 /// Summary of a run, at most 16 KiB.

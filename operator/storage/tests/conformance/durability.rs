@@ -49,9 +49,10 @@ async fn server_process_for_the_kill_test() {
     let Ok(folder) = std::env::var("VOLLEY_CONFORMANCE_SERVE") else { return };
     let server = Server::start_on_free_ports(std::path::Path::new(&folder)).await.unwrap();
     let (settings, keys) = (server.storage_settings(), server.root_keys());
-    println!("\nREADY {} {}", settings.s3_endpoint.unwrap(), keys.secret_key);
+    let (s3, dynamodb) = (settings.s3_endpoint.unwrap(), settings.dynamodb_endpoint.unwrap());
+    println!("\nREADY {s3} {} {dynamodb}", keys.secret_key);
     // Longer than the test takes; the parent kills it.
-    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    tokio::time::sleep(std::time::Duration::from_mins(1)).await;
 }
 
 fn serve_in_another_process(folder: &std::path::Path) -> (std::process::Child, ObjectStore) {

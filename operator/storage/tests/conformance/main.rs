@@ -5,6 +5,9 @@
 //! `VOLLEY_CONFORMANCE_TABLE` and credentials where the SDK finds them, the same tests run there, below a prefix of their
 //! own; what only makes sense for the embedded storage is skipped and says so.
 
+// The lint configuration allows these in tests, but does not see that helpers of an integration test are tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
 mod durability;
 mod lists;
 mod objects;

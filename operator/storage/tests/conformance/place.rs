@@ -1,5 +1,6 @@
 //! Where a test runs.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -37,7 +38,9 @@ impl Place {
     /// An embedded storage; `None`, visibly, where the environment names another one.
     pub(crate) async fn embedded(test: &str) -> Option<Self> {
         if given().is_some() {
-            eprintln!("skipped for the given endpoint, embedded storage only: {test}");
+            // Not captured by the test harness, unlike eprintln.
+            let mut log = std::io::stderr().lock();
+            writeln!(log, "skipped for the given endpoint, embedded storage only: {test}").unwrap();
             return None;
         }
         Some(Self::new_embedded().await)

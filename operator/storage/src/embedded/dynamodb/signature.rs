@@ -2,6 +2,7 @@
 //!
 //! Source: AWS General Reference, "Signature Version 4 signing process". The AWS SDK in the conformance test is the judge.
 
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
@@ -16,7 +17,7 @@ use crate::credentials::{ROOT_ACCESS_KEY, hmac};
 use super::operations::Refusal;
 
 /// How far the client's clock may be off: AWS' own limit.
-const MAX_SKEW: Duration = Duration::from_secs(15 * 60);
+const MAX_SKEW: Duration = Duration::from_mins(15);
 /// Headers without whose signature a request could be turned into another one.
 const REQUIRED: [&str; 3] = ["host", "x-amz-date", "x-amz-target"];
 
@@ -96,9 +97,9 @@ fn canonical_request(headers: &HeaderMap, signed_headers: &str, body: &[u8]) -> 
         if values.is_empty() {
             return None;
         }
-        canonical.push_str(&format!("{name}:{}\n", values.join(",")));
+        writeln!(canonical, "{name}:{}", values.join(",")).ok()?;
     }
-    canonical.push_str(&format!("\n{signed_headers}\n{}", hex::encode(Sha256::digest(body))));
+    write!(canonical, "\n{signed_headers}\n{}", hex::encode(Sha256::digest(body))).ok()?;
     Some(canonical)
 }
 
