@@ -8,7 +8,7 @@ use std::time::Duration;
 use volley_storage::FailureClass;
 
 /// An error whose class decides.
-pub trait Classified: std::error::Error {
+pub(crate) trait Classified: std::error::Error {
     /// What can be done about it.
     fn class(&self) -> FailureClass;
 
@@ -23,24 +23,24 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// After an error that somebody has to mend: slow, but by itself.
 const NEEDS_CHANGE: Duration = Duration::from_secs(30);
 /// After an error that stays: a heartbeat.
-const TERMINAL: Duration = Duration::from_secs(300);
+const TERMINAL: Duration = Duration::from_mins(5);
 /// Objects whose failures are counted; more than that are counted from the start again.
 const MAX_TRACKED: usize = 10_000;
 
 /// Failures in a row, by object. Forgetting them only makes a retry come sooner.
 #[derive(Debug, Default)]
-pub struct Failures {
+pub(crate) struct Failures {
     counts: Mutex<HashMap<String, u32>>,
 }
 
 impl Failures {
     /// The object was reconciled.
-    pub fn forget(&self, object: &str) {
+    pub(crate) fn forget(&self, object: &str) {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).remove(object);
     }
 
     /// The object failed once more: when to look again.
-    pub fn pause(&self, object: &str, class: FailureClass) -> Duration {
+    pub(crate) fn pause(&self, object: &str, class: FailureClass) -> Duration {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= MAX_TRACKED && !counts.contains_key(object) {
             counts.clear();

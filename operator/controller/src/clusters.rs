@@ -7,24 +7,24 @@ use volley_api::RegionTarget;
 use volley_api::region_target::Connection;
 
 pub(crate) use watches::WATCH_SECONDS;
-pub use watches::{ChangedRuns, JobWatches, Place};
+pub(crate) use watches::{ChangedRuns, JobWatches, Place};
 
 /// Clients by RegionTarget. Which cluster a target means follows from its connection alone.
 #[derive(Clone)]
-pub struct Clusters {
+pub(crate) struct Clusters {
     hub: Client,
 }
 
 impl Clusters {
     /// A registry whose own cluster is the operator's.
     #[must_use]
-    pub fn new(hub: Client) -> Self {
+    pub(crate) fn new(hub: Client) -> Self {
         Self { hub }
     }
 
     /// The client of a target, by its connection.
     #[must_use]
-    pub fn of(&self, target: &RegionTarget) -> Client {
+    pub(crate) fn of(&self, target: &RegionTarget) -> Client {
         match &target.spec.connection {
             Connection::InCluster(_) => self.hub.clone(),
         }
@@ -33,7 +33,7 @@ impl Clusters {
     /// The client of a target that a frozen definition names. A target that was deleted meanwhile must not keep its run from
     /// ending, so the connection is the one that a run could be frozen with.
     #[must_use]
-    pub fn of_region(&self, _target: &str) -> Client {
+    pub(crate) fn of_region(&self, _target: &str) -> Client {
         self.hub.clone()
     }
 }

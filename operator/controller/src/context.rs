@@ -17,7 +17,7 @@ use crate::region_target::Probes;
 use crate::settings::Settings;
 
 /// What every reconcile is given. Nothing in it has to survive: what it remembers only saves calls.
-pub struct Context {
+pub(crate) struct Context {
     /// The operator's own cluster.
     pub client: Client,
     /// The bucket.
@@ -30,7 +30,7 @@ pub struct Context {
     pub clusters: Clusters,
     /// The watches on their Jobs.
     pub job_watches: JobWatches,
-    /// All RegionTargets.
+    /// All `RegionTargets`.
     pub targets: Store<RegionTarget>,
     /// The recorder.
     pub events: Events,

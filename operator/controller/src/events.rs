@@ -11,7 +11,7 @@ const LONGEST_NOTE: usize = 1024;
 
 /// One thing to tell the user about an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub(crate) struct Notice {
     /// A warning rather than a normal event.
     pub warning: bool,
     /// Reason, one word.
@@ -24,20 +24,20 @@ pub struct Notice {
 
 /// The shared recorder. It counts repetitions instead of posting them.
 #[derive(Clone)]
-pub struct Events {
+pub(crate) struct Events {
     recorder: Recorder,
 }
 
 impl Events {
     /// A recorder that speaks as `instance`, the operator's namespace.
     #[must_use]
-    pub fn new(client: Client, instance: &str) -> Self {
+    pub(crate) fn new(client: Client, instance: &str) -> Self {
         let reporter = Reporter { controller: "volley".to_owned(), instance: Some(instance.to_owned()) };
         Self { recorder: Recorder::new(client, reporter) }
     }
 
     /// Tell. An event that cannot be posted is logged; it never fails a reconcile.
-    pub async fn tell(&self, about: &ObjectReference, notices: Vec<Notice>) {
+    pub(crate) async fn tell(&self, about: &ObjectReference, notices: Vec<Notice>) {
         for notice in notices {
             let event = Event {
                 type_: if notice.warning { EventType::Warning } else { EventType::Normal },

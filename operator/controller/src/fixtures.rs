@@ -32,8 +32,10 @@ pub(crate) fn settings() -> Settings {
         start_delay: std::time::Duration::from_secs(5),
         aggregator: AggregatorSettings {
             service_account: "volley-aggregator".into(),
-            resources: serde_json::from_value(serde_json::json!({"requests": {"cpu": "100m"}, "limits": {"memory": "512Mi"}}))
-                .unwrap(),
+            resources: serde_json::from_value(
+                serde_json::json!({"requests": {"cpu": "100m"}, "limits": {"memory": "512Mi"}}),
+            )
+            .unwrap(),
         },
         listen: "127.0.0.1:0".parse().unwrap(),
         log: None,

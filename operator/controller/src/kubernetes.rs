@@ -159,7 +159,8 @@ pub async fn create<K>(api: &Api<K>, object: &K) -> Result<bool, Error>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
 {
-    let parameters = PostParams { field_manager: Some(volley_api::labels::MANAGER.to_owned()), ..PostParams::default() };
+    let parameters =
+        PostParams { field_manager: Some(volley_api::labels::MANAGER.to_owned()), ..PostParams::default() };
     let title = title::<K>(api.namespace(), &object.name_any());
     match call("create", title, api.create(&parameters, object)).await {
         Ok(_) => Ok(true),

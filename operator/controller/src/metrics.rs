@@ -16,7 +16,7 @@ const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 
 
 /// A kind of object that is reconciled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// `LoadTest`.
     LoadTest,
     /// `LoadTestRun`.
@@ -27,7 +27,7 @@ pub enum Kind {
 
 /// How a reconcile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Well.
     Success,
     /// With an error that passes.
@@ -50,7 +50,7 @@ impl From<FailureClass> for Outcome {
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum RunOutcome {
+pub(crate) enum RunOutcome {
     /// Well.
     Succeeded,
     /// Badly.
@@ -64,7 +64,7 @@ pub enum RunOutcome {
 impl RunOutcome {
     /// The outcome of a final phase.
     #[must_use]
-    pub fn of(phase: Phase) -> Option<Self> {
+    pub(crate) fn of(phase: Phase) -> Option<Self> {
         match phase {
             Phase::Succeeded => Some(Self::Succeeded),
             Phase::Failed => Some(Self::Failed),
@@ -99,7 +99,7 @@ struct RunLabels {
 
 /// What the operator counts.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
     reconciles: Family<ReconcileLabels, Counter>,
     durations: Family<KindLabels, Histogram>,
@@ -132,25 +132,25 @@ impl Default for Metrics {
 
 impl Metrics {
     /// A reconcile has ended at `at`, in Unix time.
-    pub fn reconciled(&self, kind: Kind, outcome: Outcome, took: Duration, at: i64) {
+    pub(crate) fn reconciled(&self, kind: Kind, outcome: Outcome, took: Duration, at: i64) {
         self.reconciles.get_or_create(&ReconcileLabels { kind, outcome }).inc();
         self.durations.get_or_create(&KindLabels { kind }).observe(took.as_secs_f64());
         self.last_reconcile.get_or_create(&KindLabels { kind }).set(at);
     }
 
     /// A run has ended.
-    pub fn run_finished(&self, outcome: RunOutcome) {
+    pub(crate) fn run_finished(&self, outcome: RunOutcome) {
         self.runs.get_or_create(&RunLabels { outcome }).inc();
     }
 
     /// A watch had an error; it goes on by itself.
-    pub fn watch_error(&self, kind: Kind) {
+    pub(crate) fn watch_error(&self, kind: Kind) {
         self.watch_errors.get_or_create(&KindLabels { kind }).inc();
     }
 
-    /// All of it, in the OpenMetrics text format.
+    /// All of it, in the `OpenMetrics` text format.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail; an incomplete text would only be missing metrics.
         if prometheus_client::encoding::text::encode(&mut text, &self.registry).is_err() {

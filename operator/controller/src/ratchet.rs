@@ -176,9 +176,7 @@ fn decided(load_test: &LoadTest) -> String {
     let older = format!("v1:{}:1", "0".repeat(64));
     load_test.metadata.annotations = Some(BTreeMap::from([(volley_api::labels::TRIGGERED.to_owned(), older)]));
     let run = |name: &str, succeeded: &str| -> LoadTestRun {
-        let condition = |type_: &str, status: &str| {
-            json!({"type": type_, "status": status, "reason": "R", "message": "", "lastTransitionTime": "2026-11-25T09:00:00Z"})
-        };
+        let condition = |type_: &str, status: &str| json!({"type": type_, "status": status, "reason": "R", "message": "", "lastTransitionTime": "2026-11-25T09:00:00Z"});
         serde_json::from_value(json!({
             "apiVersion": "volley.dev/v1alpha1", "kind": "LoadTestRun", "metadata": {"name": name, "uid": name},
             "spec": {"loadTest": "checkout"},
@@ -199,8 +197,7 @@ fn decided(load_test: &LoadTest) -> String {
 
 /// What the run's planner does first.
 fn planned(run: &LoadTestRun) -> String {
-    let load_test =
-        (run.spec.load_test == "checkout").then(|| fixtures::load_test(json!({"trigger": "OnChange"})));
+    let load_test = (run.spec.load_test == "checkout").then(|| fixtures::load_test(json!({"trigger": "OnChange"})));
     let mut run = run.clone();
     run.metadata.labels = Some([(volley_api::labels::LOAD_TEST.to_owned(), run.spec.load_test.clone())].into());
     run.metadata.owner_references = Some(vec![load_test::build::run::owner(&fixtures::load_test(json!({})))]);
@@ -219,8 +216,7 @@ fn planned(run: &LoadTestRun) -> String {
     };
     let mut observed = observed;
     if observed.load_test.is_some() {
-        let candidate =
-            definition::Candidate { definition: fixtures::definition(), sources: BTreeMap::new() };
+        let candidate = definition::Candidate { definition: fixtures::definition(), sources: BTreeMap::new() };
         observed.definition = Definiteness::Open(Ok(Box::new(candidate)));
     }
     let policy = plan::Policy { start_delay: SignedDuration::from_secs(5) };
@@ -250,11 +246,6 @@ fn every_row_makes_a_difference() {
 
 #[test]
 fn a_field_that_nothing_reads_would_be_noticed() {
-    let idle = Row {
-        kind: Kind::LoadTest,
-        path: "spec.trigger",
-        base: http(),
-        values: [json!("Once"), json!("Once")],
-    };
+    let idle = Row { kind: Kind::LoadTest, path: "spec.trigger", base: http(), values: [json!("Once"), json!("Once")] };
     assert!(!differs(&idle));
 }

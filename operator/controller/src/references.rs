@@ -1,4 +1,4 @@
-//! Reads what a definition refers to: ConfigMaps by name, RegionTargets. Shared by LoadTest and run.
+//! Reads what a definition refers to: `ConfigMaps` by name, RegionTargets. Shared by LoadTest and run.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::Api;
@@ -12,7 +12,7 @@ use crate::kubernetes::{self, Error};
 ///
 /// # Errors
 /// As the API server answers.
-pub async fn gather(spec: &LoadTestSpec, namespace: &str, context: &Context) -> Result<References, Error> {
+pub(crate) async fn gather(spec: &LoadTestSpec, namespace: &str, context: &Context) -> Result<References, Error> {
     let mut references = References::default();
     let maps: Api<ConfigMap> = Api::namespaced(context.client.clone(), namespace);
     for source in definition::references(spec) {

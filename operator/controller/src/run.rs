@@ -118,7 +118,9 @@ async fn finish(stop: watch::Sender<bool>, mut tasks: JoinSet<&'static str>) -> 
     stop.send_replace(true);
     let drained = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(SHUTDOWN_LIMIT, drained).await.is_err() {
-        tracing::warn!("reconciles were still under way and are dropped; the next operator goes on from what is written");
+        tracing::warn!(
+            "reconciles were still under way and are dropped; the next operator goes on from what is written"
+        );
     }
     Ok(())
 }
@@ -232,6 +234,7 @@ fn config(at_once: u16) -> controller::Config {
 }
 
 /// The LoadTest that a run belongs to, by its label.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is kube's")]
 fn test_of(run: Meta<LoadTestRun>) -> Option<ObjectRef<Meta<LoadTest>>> {
     let test = run.labels().get(labels::LOAD_TEST)?.clone();
     Some(ObjectRef::new(&test).within(&run.namespace()?))

@@ -1,4 +1,4 @@
-//! Watches on the Jobs of all worker namespaces, which follow the RegionTargets. A change of a Job says which run to look at.
+//! Watches on the Jobs of all worker namespaces, which follow the `RegionTargets`. A change of a Job says which run to look at.
 //!
 //! The operator has rights over Jobs in the listed namespaces only, so there is one watch a namespace. Only metadata is watched:
 //! a change of a Job's status changes its resource version, which is all that is needed here.
@@ -26,7 +26,7 @@ const QUEUE: usize = 256;
 
 /// One place in which Jobs are watched.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub(crate) struct Place {
     /// Name of the RegionTarget; empty: the operator's own namespace.
     pub target: String,
     /// The namespace.
@@ -35,16 +35,19 @@ pub struct Place {
 
 /// The wish which places are watched.
 #[derive(Debug)]
-pub struct JobWatches {
+pub(crate) struct JobWatches {
     places: watch::Sender<BTreeSet<Place>>,
 }
 
 /// Runs whose Jobs have changed.
-pub type ChangedRuns = mpsc::Receiver<ObjectRef<Meta<LoadTestRun>>>;
+pub(crate) type ChangedRuns = mpsc::Receiver<ObjectRef<Meta<LoadTestRun>>>;
 
 impl JobWatches {
     /// The wish, what fulfils it (run it as a task; it ends only when the wish or the listener is dropped), and the listener.
-    pub fn new(client: Client, installation: &str) -> (Self, impl Future<Output = ()> + Send + use<>, ChangedRuns) {
+    pub(crate) fn new(
+        client: Client,
+        installation: &str,
+    ) -> (Self, impl Future<Output = ()> + Send + use<>, ChangedRuns) {
         let (places, wish) = watch::channel(BTreeSet::new());
         let (sender, changed) = mpsc::channel(QUEUE);
         let selector = format!("{}={installation}", labels::INSTALLATION);
@@ -52,7 +55,7 @@ impl JobWatches {
     }
 
     /// Watch these places and no others.
-    pub fn set(&self, wanted: BTreeSet<Place>) {
+    pub(crate) fn set(&self, wanted: BTreeSet<Place>) {
         self.places.send_if_modified(|places| {
             let differs = *places != wanted;
             *places = wanted;
@@ -71,8 +74,7 @@ async fn follow(
     let mut changes: SelectAll<BoxStream<'static, ObjectRef<Meta<LoadTestRun>>>> = SelectAll::new();
     loop {
         // Two targets may share a namespace: it is watched once.
-        let wanted: BTreeSet<String> =
-            wish.borrow_and_update().iter().map(|place| place.namespace.clone()).collect();
+        let wanted: BTreeSet<String> = wish.borrow_and_update().iter().map(|place| place.namespace.clone()).collect();
         running.retain(|namespace, handle| {
             let keep = wanted.contains(namespace);
             if !keep {
@@ -89,7 +91,7 @@ async fn follow(
         }
         loop {
             tokio::select! {
-                changed = wish.changed() => match changed {
+                wished = wish.changed() => match wished {
                     Ok(()) => break,
                     Err(_) => return,
                 },
@@ -103,7 +105,11 @@ async fn follow(
     }
 }
 
-fn jobs(client: Client, namespace: &str, selector: &str) -> impl futures::Stream<Item = ObjectRef<Meta<LoadTestRun>>> + use<> {
+fn jobs(
+    client: Client,
+    namespace: &str,
+    selector: &str,
+) -> impl futures::Stream<Item = ObjectRef<Meta<LoadTestRun>>> + use<> {
     let api: Api<PartialObjectMeta<Job>> = Api::namespaced(client, namespace);
     let config = watcher::Config::default().labels(selector).timeout(WATCH_SECONDS);
     let namespace = namespace.to_owned();

@@ -44,7 +44,9 @@ pub enum Problem {
         target: String,
     },
     /// A RegionTarget does not let the namespace in.
-    #[error("RegionTarget {target} does not run tests of namespace {namespace}; add it to the target's spec.allowedNamespaces, or name another target")]
+    #[error(
+        "RegionTarget {target} does not run tests of namespace {namespace}; add it to the target's spec.allowedNamespaces, or name another target"
+    )]
     NamespaceNotAllowed {
         /// Its name.
         target: String,
@@ -85,9 +87,9 @@ impl Problem {
 /// What a definition refers to, as it was gathered.
 #[derive(Clone, Debug, Default)]
 pub struct References {
-    /// RegionTargets by name, of those that exist.
+    /// `RegionTargets` by name, of those that exist.
     pub targets: BTreeMap<String, RegionTarget>,
-    /// What the ConfigMaps hold.
+    /// What the `ConfigMaps` hold.
     pub contents: Contents,
 }
 
@@ -182,7 +184,8 @@ fn load(spec: &LoadTestSpec) -> Result<Load, Problem> {
 }
 
 fn number(field: &str, value: i64) -> Result<u32, Problem> {
-    u32::try_from(value).map_err(|_| Problem::invalid(format!("{field} is {value}; write a number from 0 to 4294967295")))
+    u32::try_from(value)
+        .map_err(|_| Problem::invalid(format!("{field} is {value}; write a number from 0 to 4294967295")))
 }
 
 fn resources(worker: Option<&Worker>) -> Result<WorkerResources, Problem> {
@@ -219,19 +222,25 @@ fn regions(
     resources: &WorkerResources,
 ) -> Result<Vec<Region>, Problem> {
     if loads.is_empty() {
-        return Err(Problem::invalid("spec.regions is empty; name at least one RegionTarget with its number of workers"));
+        return Err(Problem::invalid(
+            "spec.regions is empty; name at least one RegionTarget with its number of workers",
+        ));
     }
     let mut seen = BTreeSet::new();
     let mut regions = Vec::new();
     for load in loads {
         if !seen.insert(&load.target) {
-            return Err(Problem::invalid(format!("spec.regions names {} twice; give each target one entry", load.target)));
+            return Err(Problem::invalid(format!(
+                "spec.regions names {} twice; give each target one entry",
+                load.target
+            )));
         }
         let workers = number("spec.regions[].workers", load.workers)?;
         if workers == 0 {
             return Err(Problem::invalid(format!("spec.regions: {} has 0 workers; write at least 1", load.target)));
         }
-        let target = targets.get(&load.target).ok_or_else(|| Problem::TargetNotFound { target: load.target.clone() })?;
+        let target =
+            targets.get(&load.target).ok_or_else(|| Problem::TargetNotFound { target: load.target.clone() })?;
         if !target.spec.allowed_namespaces.iter().any(|allowed| allowed == namespace) {
             return Err(Problem::NamespaceNotAllowed { target: load.target.clone(), namespace: namespace.to_owned() });
         }
@@ -259,12 +268,9 @@ fn ready(name: &str, targets: &BTreeMap<String, RegionTarget>) -> Result<(), Pro
         .and_then(|status| status.conditions.iter().find(|condition| condition.type_ == "Ready"));
     match condition {
         Some(condition) if condition.status == "True" => Ok(()),
-        Some(condition) => {
-            Err(Problem::RegionNotReady { target: name.to_owned(), message: condition.message.clone() })
+        Some(condition) => Err(Problem::RegionNotReady { target: name.to_owned(), message: condition.message.clone() }),
+        None => {
+            Err(Problem::RegionNotReady { target: name.to_owned(), message: "it has not been probed yet".to_owned() })
         }
-        None => Err(Problem::RegionNotReady {
-            target: name.to_owned(),
-            message: "it has not been probed yet".to_owned(),
-        }),
     }
 }

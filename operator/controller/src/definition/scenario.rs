@@ -24,10 +24,9 @@ pub(super) fn convert(
             base_url: http.base_url.clone(),
             requests: http.requests.iter().map(request).collect(),
         },
-        Scenario::Jmeter(jmeter) => documents::Scenario::Jmeter {
-            script: resolve(&jmeter.script)?,
-            properties: jmeter.properties.clone(),
-        },
+        Scenario::Jmeter(jmeter) => {
+            documents::Scenario::Jmeter { script: resolve(&jmeter.script)?, properties: jmeter.properties.clone() }
+        }
         Scenario::Locust(locust) => documents::Scenario::Locust { script: resolve(&locust.script)? },
     };
     if let documents::Scenario::Http { requests, .. } = &converted

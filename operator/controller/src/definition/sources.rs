@@ -11,7 +11,7 @@ use super::Problem;
 /// Most bytes of an inline source.
 pub const INLINE_LIMIT: usize = 64 * 1024;
 
-/// What the ConfigMaps that a spec names hold. Only the keys that it names are kept.
+/// What the `ConfigMaps` that a spec names hold. Only the keys that it names are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
     maps: BTreeMap<String, Option<BTreeMap<String, Vec<u8>>>>,

@@ -60,7 +60,6 @@ fn owned(run: &LoadTestRun, observed: &Observed) -> bool {
 
 async fn annotate(patch: Value, observed: &Observed, context: &Context) -> Result<(), Error> {
     let metadata = &observed.load_test.metadata;
-    let api: Api<LoadTest> =
-        Api::namespaced(context.client.clone(), metadata.namespace.as_deref().unwrap_or_default());
+    let api: Api<LoadTest> = Api::namespaced(context.client.clone(), metadata.namespace.as_deref().unwrap_or_default());
     Ok(kubernetes::merge(&api, metadata.name.as_deref().unwrap_or_default(), patch).await?)
 }

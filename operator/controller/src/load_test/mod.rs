@@ -1,4 +1,4 @@
-//! The controller of LoadTests: gather → validate → plan → apply → report.
+//! The controller of `LoadTests`: gather → validate → plan → apply → report.
 
 mod apply;
 pub mod build;

@@ -45,7 +45,9 @@ impl Observed {
     #[must_use]
     pub fn triggering(&self) -> bool {
         let annotations = self.load_test.metadata.annotations.as_ref();
-        annotations.and_then(|all| all.get(TRIGGERING)).is_some_and(|uid| Some(uid) == self.load_test.metadata.uid.as_ref())
+        annotations
+            .and_then(|all| all.get(TRIGGERING))
+            .is_some_and(|uid| Some(uid) == self.load_test.metadata.uid.as_ref())
     }
 
     /// The annotation [`TRIGGERING`] is there, whatever it says.

@@ -22,13 +22,13 @@ use volley_api::load_test::Trigger;
 
 use super::build;
 use super::observed::{Observed, Triggered};
-use volley_api::condition::{self, ConditionType, Status};
 use crate::definition::Problem;
+use volley_api::condition::{self, ConditionType, Status};
 
-/// While something is missing: nobody tells the operator about ConfigMaps.
+/// While something is missing: nobody tells the operator about `ConfigMaps`.
 const MISSING: Duration = Duration::from_secs(5);
 /// Else, against lost events.
-const HEARTBEAT: Duration = Duration::from_secs(300);
+const HEARTBEAT: Duration = Duration::from_mins(5);
 
 /// What is done next.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,10 +7,10 @@ use volley_api::{LoadTest, LoadTestStatus, labels};
 
 use super::error::Error;
 use super::plan::{Action, Plan};
-use volley_api::condition::{self, ConditionType};
 use crate::context::Context;
 use crate::events::Notice;
 use crate::kubernetes;
+use volley_api::condition::{self, ConditionType};
 
 /// Writes what a plan says about a LoadTest, if it says something new, and tells what happened.
 pub(super) async fn report(load_test: &LoadTest, plan: &Plan, context: &Context) -> Result<(), Error> {

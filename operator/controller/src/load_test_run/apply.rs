@@ -5,8 +5,8 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 use serde_json::json;
-use volley_api::{LoadTest, LoadTestRun, labels};
 use volley_api::load_test_run::EndReason;
+use volley_api::{LoadTest, LoadTestRun, labels};
 use volley_storage::credentials;
 use volley_storage::documents::{CloseDecision, ClosedWorker, DOCUMENT_VERSION, Manifest, Region};
 use volley_storage::keys;
@@ -19,8 +19,8 @@ use super::observed::{Frozen, Observed};
 use super::plan::{Action, Closing};
 use crate::context::Context;
 use crate::definition::Candidate;
-use crate::load_test::build::run::owner;
 use crate::kubernetes;
+use crate::load_test::build::run::owner;
 
 /// Manifests that are read at once.
 const PARALLEL_READS: usize = 16;
@@ -156,8 +156,7 @@ async fn adopt(observed: &Observed, context: &Context) -> Result<(), Error> {
 async fn set_active(active: &[String], observed: &Observed, context: &Context) -> Result<(), Error> {
     let Some(load_test) = &observed.load_test else { return Ok(()) };
     let metadata = &load_test.metadata;
-    let api: Api<LoadTest> =
-        Api::namespaced(context.client.clone(), metadata.namespace.as_deref().unwrap_or_default());
+    let api: Api<LoadTest> = Api::namespaced(context.client.clone(), metadata.namespace.as_deref().unwrap_or_default());
     let precondition = json!({"uid": metadata.uid, "resourceVersion": metadata.resource_version});
     let name = metadata.name.as_deref().unwrap_or_default();
     let status = json!({"active": active});
@@ -212,7 +211,13 @@ async fn close(closing: &Closing, uid: &str, context: &Context) -> Result<(), Er
             Err(error) if error.class() == volley_storage::FailureClass::Terminal => (None, Some(error.to_string())),
             Err(error) => return Err(Error::from(error)),
         };
-        Ok(ClosedWorker { target: attempt.target, index: attempt.index, pod_uid: Some(attempt.pod_uid), manifest, reason })
+        Ok(ClosedWorker {
+            target: attempt.target,
+            index: attempt.index,
+            pod_uid: Some(attempt.pod_uid),
+            manifest,
+            reason,
+        })
     }));
     let mut workers: Vec<ClosedWorker> = read.buffer_unordered(PARALLEL_READS).try_collect().await?;
     workers.extend(closing.lost.iter().cloned());

@@ -7,7 +7,7 @@ use crate::definition::Problem;
 
 /// The reason of a run whose load was stopped.
 #[must_use]
-pub fn of_stop(reason: StopReason) -> EndReason {
+pub(crate) fn of_stop(reason: StopReason) -> EndReason {
     match reason {
         StopReason::Requested | StopReason::Deleted => EndReason::Stopped,
         StopReason::WorkersLost => EndReason::WorkersLost,
@@ -19,7 +19,7 @@ pub fn of_stop(reason: StopReason) -> EndReason {
 
 /// The reason of a run whose definition could not be frozen.
 #[must_use]
-pub fn of_problem(problem: &Problem) -> EndReason {
+pub(crate) fn of_problem(problem: &Problem) -> EndReason {
     match problem {
         Problem::SourceNotFound { .. } => EndReason::SourceUnavailable,
         Problem::TargetNotFound { .. } => EndReason::TargetNotFound,
@@ -58,7 +58,7 @@ impl Conclusion {
 /// What broke a worker before the start, from what the workers say: the first in order of stage, so that a script's fault wins over
 /// what follows from it. `None` where no worker could say it.
 #[must_use]
-pub fn script_failure(failures: &[WorkerFailure]) -> Option<Conclusion> {
+pub(crate) fn script_failure(failures: &[WorkerFailure]) -> Option<Conclusion> {
     let order = |failure: &WorkerFailure| match failure.stage {
         FailedStage::Script => 0,
         FailedStage::Configuration => 1,

@@ -15,10 +15,10 @@ use volley_storage::keys::{self, WorkerAttempt};
 use super::error::Error;
 use super::observed::{Definiteness, Frozen, JobSeen, Observed, PodSeen, RegionSeen, Rival, RivalState};
 use super::{build, timing, validate};
-use volley_api::condition::{self, ConditionType};
 use crate::context::Context;
 use crate::definition::Requester;
 use crate::{kubernetes, references};
+use volley_api::condition::{self, ConditionType};
 
 /// Manifests and failures of a run: 5 regions of 1,000 workers with 4 attempts each.
 const MAX_OBJECTS: usize = 20_000;
@@ -28,8 +28,11 @@ const MAX_FAILURES: usize = 10;
 /// Pods that were listed lately, so that a run that waits does not list them each second.
 #[derive(Debug, Default)]
 pub struct Glimpses {
-    seen: Mutex<HashMap<(String, String), (Timestamp, Vec<PodSeen>)>>,
+    seen: Mutex<HashMap<(String, String), Glimpse>>,
 }
+
+/// When pods were listed, and what was seen.
+type Glimpse = (Timestamp, Vec<PodSeen>);
 
 impl Glimpses {
     fn recent(&self, run_uid: &str, target: &str, now: Timestamp) -> Option<Vec<PodSeen>> {
@@ -89,7 +92,8 @@ pub(super) async fn gather(name: &str, namespace: &str, context: &Context) -> Re
 /// A run belongs to the LoadTest that owns it; before it is adopted, to the one of that name.
 fn belongs(run: &LoadTestRun, load_test: &LoadTest) -> bool {
     let owners = run.metadata.owner_references.iter().flatten();
-    let mut owners = owners.filter(|owner| owner.kind == "LoadTest" && owner.api_version.starts_with("volley.dev/")).peekable();
+    let mut owners =
+        owners.filter(|owner| owner.kind == "LoadTest" && owner.api_version.starts_with("volley.dev/")).peekable();
     owners.peek().is_none() || owners.any(|owner| Some(&owner.uid) == load_test.metadata.uid.as_ref())
 }
 
@@ -115,10 +119,9 @@ async fn rivals(runs: &Api<LoadTestRun>, load_test: Option<&LoadTest>, uid: &str
                 run.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == labels::RUN_FINALIZER)
             };
             let state = match run {
-                None => RivalState::Gone,
                 Some(run) if !has_ended(run) => RivalState::Active,
                 Some(run) if finalizer(run) => RivalState::Ending,
-                Some(_) => RivalState::Gone,
+                Some(_) | None => RivalState::Gone,
             };
             Rival { uid: other.clone(), name: run.and_then(|run| run.metadata.name.clone()), state }
         })
@@ -148,10 +151,7 @@ async fn definition(observed: &Observed, ended: bool, context: &Context) -> Resu
                 .ok_or_else(|| Error::Incomplete(uid.to_owned(), "creationTimestamp"))?,
         },
         definition_digest: volley_api::digest::definition_digest(&load_test.spec),
-        images: Images {
-            worker: context.settings.worker_image.clone(),
-            volley: context.settings.volley_image.clone(),
-        },
+        images: Images { worker: context.settings.worker_image.clone(), volley: context.settings.volley_image.clone() },
     };
     Ok(Definiteness::Open(validate::validate(&load_test.spec, requester, &references)))
 }

@@ -1,4 +1,4 @@
-//! The controller of LoadTestRuns: gather → validate → plan → apply → report.
+//! The controller of `LoadTestRuns`: gather → validate → plan → apply → report.
 //!
 //! Everything that a run is follows from its object, its Jobs and its objects in S3; an operator that is killed at any point goes
 //! on from there. What is kept in memory only saves calls.
@@ -30,7 +30,7 @@ use crate::context::Context;
 use crate::run::Meta;
 
 /// A run that waits for nothing is looked at again after this, against lost events.
-const HEARTBEAT: Duration = Duration::from_secs(600);
+const HEARTBEAT: Duration = Duration::from_mins(10);
 
 /// One step of a run.
 pub(crate) async fn reconcile(run: Arc<Meta<LoadTestRun>>, context: Arc<Context>) -> Result<Action, Error> {

@@ -141,7 +141,8 @@ impl From<&Job> for JobSeen {
     fn from(job: &Job) -> Self {
         let count = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
         let status = job.status.clone().unwrap_or_default();
-        let label = |name: &str| job.metadata.labels.as_ref().and_then(|all| all.get(name)).cloned().unwrap_or_default();
+        let label =
+            |name: &str| job.metadata.labels.as_ref().and_then(|all| all.get(name)).cloned().unwrap_or_default();
         // Once `FailureTarget` stands, the end is decided; `Failed` follows when all pods have ended.
         let conditions: Vec<_> =
             status.conditions.unwrap_or_default().into_iter().filter(|condition| condition.status == "True").collect();
@@ -240,20 +241,20 @@ impl From<&Pod> for PodSeen {
             .and_then(|state| state.terminated.as_ref())
             .and_then(|terminated| terminated.finished_at.as_ref())
             .map(|time| time.0);
-        let mut waiting = status.init_container_statuses.unwrap_or_default().into_iter().chain(containers).find_map(|container| {
-            let waiting = container.state?.waiting?;
-            let reason = waiting.reason.unwrap_or_default();
-            let kind = match reason.as_str() {
-                "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError" => {
-                    WaitingKind::Image
-                }
-                "CreateContainerConfigError" => WaitingKind::Secret,
-                "CrashLoopBackOff" => WaitingKind::Crash,
-                _ => return None,
-            };
-            let message = waiting.message.unwrap_or_default();
-            Some(Waiting { kind, message: format!("container {}: {reason}: {message}", container.name) })
-        });
+        let mut waiting =
+            status.init_container_statuses.unwrap_or_default().into_iter().chain(containers).find_map(|container| {
+                let waiting = container.state?.waiting?;
+                let reason = waiting.reason.unwrap_or_default();
+                let kind = match reason.as_str() {
+                    "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull"
+                    | "ImageInspectError" => WaitingKind::Image,
+                    "CreateContainerConfigError" => WaitingKind::Secret,
+                    "CrashLoopBackOff" => WaitingKind::Crash,
+                    _ => return None,
+                };
+                let message = waiting.message.unwrap_or_default();
+                Some(Waiting { kind, message: format!("container {}: {reason}: {message}", container.name) })
+            });
         if waiting.is_none() {
             waiting = status.conditions.unwrap_or_default().into_iter().find_map(|condition| {
                 (condition.type_ == "PodScheduled" && condition.status == "False").then(|| Waiting {

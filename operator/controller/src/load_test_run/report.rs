@@ -6,11 +6,11 @@ use serde_json::json;
 use volley_api::{LoadTestRun, LoadTestRunStatus, labels};
 
 use super::error::Error;
-use volley_api::condition::{self, ConditionType};
 use crate::context::Context;
 use crate::events::Notice;
 use crate::kubernetes;
 use crate::metrics::RunOutcome;
+use volley_api::condition::{self, ConditionType};
 
 /// Writes what a plan says about a run, if it says something new.
 pub(super) async fn report(run: &LoadTestRun, status: &LoadTestRunStatus, context: &Context) -> Result<(), Error> {
@@ -109,8 +109,10 @@ mod tests {
     #[test]
     fn an_end_is_told_once_with_its_reason() {
         let running = status(&[(ConditionType::Finished, "False", "Running")]);
-        let failed =
-            status(&[(ConditionType::Finished, "True", "ScriptFailed"), (ConditionType::Succeeded, "False", "ScriptFailed")]);
+        let failed = status(&[
+            (ConditionType::Finished, "True", "ScriptFailed"),
+            (ConditionType::Succeeded, "False", "ScriptFailed"),
+        ]);
         let told = notices(&running, &failed);
         assert_eq!(told.len(), 1);
         assert_eq!((told[0].warning, told[0].reason.as_str(), told[0].note.as_str()), (true, "ScriptFailed", "words"));

@@ -25,13 +25,12 @@ pub(super) async fn gather(name: &str, context: &Context) -> Result<Option<Obser
     let Some(target) = kubernetes::get(&targets, name).await? else { return Ok(None) };
     let client = context.clusters.of(&target);
     let now = (context.now)();
-    let probe = match context.probes.recent(&target, now) {
-        Some(probe) => probe,
-        None => {
-            let probe = probe(&client, &target, now).await;
-            context.probes.keep(&target, &probe);
-            probe
-        }
+    let probe = if let Some(probe) = context.probes.recent(&target, now) {
+        probe
+    } else {
+        let probe = probe(&client, &target, now).await;
+        context.probes.keep(&target, &probe);
+        probe
     };
     let active_workers = if probe.is_good() { active(&client, &target, context).await } else { None };
     let operator_namespace = context.settings.namespace.clone();
@@ -53,7 +52,9 @@ async fn probe(client: &Client, target: &RegionTarget, at: Timestamp) -> Probe {
     }
     let namespaces: Api<Namespace> = Api::all(client.clone());
     match kubernetes::get(&namespaces, &target.spec.namespace).await {
-        Ok(found) => probe.namespace_exists = Some(found.is_some_and(|found| found.metadata.deletion_timestamp.is_none())),
+        Ok(found) => {
+            probe.namespace_exists = Some(found.is_some_and(|found| found.metadata.deletion_timestamp.is_none()))
+        }
         Err(error) if error.code() == Some(403) => {
             probe.missing_rights.get_or_insert_default().push("get namespaces".to_owned());
         }
@@ -68,8 +69,11 @@ async fn missing_rights(client: &Client, namespace: &str) -> Result<Vec<String>,
         let reviews = &reviews;
         async move { allowed(reviews, namespace, right).await.map(|allowed| (!allowed).then_some(right)) }
     });
-    let mut missing: Vec<Right> =
-        answers.buffer_unordered(PARALLEL_REVIEWS).try_filter_map(|right| async move { Ok(right) }).try_collect().await?;
+    let mut missing: Vec<Right> = answers
+        .buffer_unordered(PARALLEL_REVIEWS)
+        .try_filter_map(|right| async move { Ok(right) })
+        .try_collect()
+        .await?;
     missing.sort();
     Ok(missing.iter().map(ToString::to_string).collect())
 }

@@ -6,10 +6,10 @@ use serde_json::json;
 use volley_api::{RegionTarget, RegionTargetStatus, labels};
 
 use super::error::Error;
-use volley_api::condition::{self, ConditionType};
 use crate::context::Context;
 use crate::events::Notice;
 use crate::kubernetes;
+use volley_api::condition::{self, ConditionType};
 
 /// Writes what a plan says about a target, if it says something new.
 pub(super) async fn report(target: &RegionTarget, after: &RegionTargetStatus, context: &Context) -> Result<(), Error> {

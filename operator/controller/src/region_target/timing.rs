@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 
 /// A healthy target.
-pub const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(5);
+pub(crate) const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(5);
 /// A target with a fault: somebody is mending it.
-pub const PROBE_AGAIN: SignedDuration = SignedDuration::from_secs(15);
+pub(crate) const PROBE_AGAIN: SignedDuration = SignedDuration::from_secs(15);
 /// Probes of targets that were deleted are forgotten.
-pub const FORGET_AFTER: SignedDuration = SignedDuration::from_mins(30);
+pub(crate) const FORGET_AFTER: SignedDuration = SignedDuration::from_mins(30);

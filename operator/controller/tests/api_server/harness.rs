@@ -154,7 +154,10 @@ impl Harness {
                 }),
             },
             start_delay: Duration::from_secs(1),
-            aggregator: AggregatorSettings { service_account: "volley-aggregator".into(), ..AggregatorSettings::default() },
+            aggregator: AggregatorSettings {
+                service_account: "volley-aggregator".into(),
+                ..AggregatorSettings::default()
+            },
             listen: "127.0.0.1:0".parse().unwrap(),
             log: None,
         };
@@ -229,7 +232,8 @@ impl Harness {
 
     pub(super) async fn document<D: Document>(&self, key: &str) -> D {
         let objects = self.storage.objects();
-        eventually(key, SOON, async || objects.get_document::<D>(key).await.unwrap().map(|(document, _)| document)).await
+        eventually(key, SOON, async || objects.get_document::<D>(key).await.unwrap().map(|(document, _)| document))
+            .await
     }
 
     pub(super) async fn until(&self, run: &LoadTestRun, phase: Phase) {

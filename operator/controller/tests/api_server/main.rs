@@ -60,7 +60,8 @@ async fn a_load_test_runs_to_its_result_and_leaves_nothing_behind() {
     let load_test: LoadTest = harness
         .test_until("the LoadTest says how its run went", |test| {
             let status = test.status.clone().unwrap_or_default();
-            let settled = condition::find(&status.conditions, ConditionType::Reconciling).is_some_and(|c| c.status == "False");
+            let settled =
+                condition::find(&status.conditions, ConditionType::Reconciling).is_some_and(|c| c.status == "False");
             status.active.is_empty() && settled && status.last_run.is_some_and(|last| last.phase == Phase::Succeeded)
         })
         .await;
@@ -169,7 +170,9 @@ async fn a_trigger_waits_for_a_missing_source_and_goes_on_when_it_appears() {
     let operator = harness.operator();
     harness.region_target().await;
     harness
-        .load_test(json!({"scenario": {"locust": {"script": {"configMap": {"name": "scripts", "key": "locustfile.py"}}}}}))
+        .load_test(
+            json!({"scenario": {"locust": {"script": {"configMap": {"name": "scripts", "key": "locustfile.py"}}}}}),
+        )
         .await;
     let waiting = harness
         .test_until("the LoadTest says that its source is missing", |test| {
@@ -179,10 +182,9 @@ async fn a_trigger_waits_for_a_missing_source_and_goes_on_when_it_appears() {
         .await;
     assert!(!waiting.annotations().contains_key(labels::TRIGGERED));
     let maps: Api<ConfigMap> = Api::namespaced(harness.client.clone(), &harness.shop);
-    let map: ConfigMap = serde_json::from_value(
-        json!({"metadata": {"name": "scripts"}, "data": {"locustfile.py": "import locust"}}),
-    )
-    .unwrap();
+    let map: ConfigMap =
+        serde_json::from_value(json!({"metadata": {"name": "scripts"}, "data": {"locustfile.py": "import locust"}}))
+            .unwrap();
     maps.create(&PostParams::default(), &map).await.unwrap();
     let run = harness.only_run().await;
     harness.worker_job(&run, 2).await;
@@ -225,7 +227,9 @@ async fn a_region_target_says_what_the_operator_may_not_do_there() {
         let conditions = target.status.clone().unwrap_or_default().conditions;
         condition::find(&conditions, ConditionType::Ready).map(|ready| (ready.status.clone(), ready.message.clone()))
     };
-    harness.target_until("the target is ready", |target| ready(target).is_some_and(|(status, _)| status == "True")).await;
+    harness
+        .target_until("the target is ready", |target| ready(target).is_some_and(|(status, _)| status == "True"))
+        .await;
     let elsewhere = json!({"spec": {"namespace": harness.shop}});
     harness.merge_target(elsewhere).await;
     let target = harness

@@ -44,7 +44,11 @@ impl Harness {
         let now = Timestamp::now().to_string();
         let condition = json!({"type": "FailureTarget", "status": "True", "reason": "PodFailurePolicy",
             "message": "Container taurus failed with exit code 64", "lastProbeTime": now, "lastTransitionTime": now});
-        self.job_status(job, json!({"startTime": now, "active": 1, "ready": 0, "failed": 1, "conditions": [condition]})).await;
+        self.job_status(
+            job,
+            json!({"startTime": now, "active": 1, "ready": 0, "failed": 1, "conditions": [condition]}),
+        )
+        .await;
     }
 
     /// Workers upload their manifests.

@@ -8,8 +8,8 @@ use volley_api::{LoadTestRun, LoadTestStatus};
 
 use super::super::build;
 use super::super::observed::{Observed, Triggered};
-use volley_api::condition::{self, ConditionType, Status};
 use crate::definition::Problem;
+use volley_api::condition::{self, ConditionType, Status};
 
 /// Status (`None`: the condition does not apply), reason, message.
 type Said = (Option<Status>, &'static str, String);
@@ -127,14 +127,13 @@ fn of_run(run: &LoadTestRun, name: &str) -> RunHealth {
 /// A `Once` test was edited after its run: what stands there was never run.
 fn changed(observed: &Observed) -> Said {
     let load_test = &observed.load_test;
-    let mark = match (load_test.spec.trigger.unwrap_or_default(), observed.triggered()) {
-        (Trigger::Once, Triggered::By(mark)) => mark,
-        _ => return (None, "", String::new()),
+    let (Trigger::Once, Triggered::By(mark)) = (load_test.spec.trigger.unwrap_or_default(), observed.triggered())
+    else {
+        return (None, "", String::new());
     };
     if mark.digest == volley_api::digest::definition_digest(&load_test.spec) {
         return (Some(Status::False), "AsRun", "The definition is the one that was run".to_owned());
     }
-    let message =
-        "The definition was edited after its run, and trigger Once starts no other; use `volley run` or trigger OnChange";
+    let message = "The definition was edited after its run, and trigger Once starts no other; use `volley run` or trigger OnChange";
     (Some(Status::True), "Edited", message.to_owned())
 }

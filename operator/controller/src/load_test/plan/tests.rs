@@ -107,10 +107,7 @@ fn an_edit_starts_a_run_only_on_change(#[case] trigger: &str, #[case] decides: b
     edit(&mut observed);
     let plan = plan(&observed, None, now());
     assert_eq!(plan.actions.len(), usize::from(decides));
-    assert_eq!(
-        said(&plan, ConditionType::DefinitionChanged),
-        (trigger == "Once").then_some(("True", "Edited"))
-    );
+    assert_eq!(said(&plan, ConditionType::DefinitionChanged), (trigger == "Once").then_some(("True", "Edited")));
 }
 
 #[rstest]

@@ -6,8 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use volley_storage::documents::Definition;
 
 use super::{
-    Component, VOLLEY_USER_ID, aggregator_name, container_security, empty_dir, env, env_secret, mount, object_labels, pod_security,
-    pull_secrets, run_annotation,
+    Component, VOLLEY_USER_ID, aggregator_name, container_security, empty_dir, env, env_secret, mount, object_labels,
+    pod_security, pull_secrets, run_annotation,
 };
 use crate::load_test_run::timing;
 use crate::settings::Settings;
@@ -95,9 +95,6 @@ mod tests {
 
     #[test]
     fn an_aggregator_job_with_the_embedded_storage() {
-        insta::assert_yaml_snapshot!(aggregator_job(
-            &fixtures::definition(),
-            &fixtures::settings()
-        ));
+        insta::assert_yaml_snapshot!(aggregator_job(&fixtures::definition(), &fixtures::settings()));
     }
 }

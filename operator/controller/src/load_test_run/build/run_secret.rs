@@ -52,11 +52,6 @@ mod tests {
     fn the_secret_of_a_run_is_owned_by_its_job() {
         let definition = fixtures::definition();
         let key = RunKey { access_key: definition.run.uid.clone(), secret_key: "derived".into() };
-        insta::assert_yaml_snapshot!(run_secret(
-            &definition,
-            &definition.regions[0],
-            "job-uid",
-            key
-        ));
+        insta::assert_yaml_snapshot!(run_secret(&definition, &definition.regions[0], "job-uid", key));
     }
 }

@@ -65,10 +65,7 @@ pub(crate) fn resources(resources: &WorkerResources) -> (ResourceRequirements, R
             };
             let collector = ResourceRequirements {
                 requests: Some(FREE_COLLECTOR_REQUEST.quantities()),
-                limits: Some(BTreeMap::from([(
-                    "memory".to_owned(),
-                    Quantity(FREE_COLLECTOR_MEMORY_LIMIT.to_owned()),
-                )])),
+                limits: Some(BTreeMap::from([("memory".to_owned(), Quantity(FREE_COLLECTOR_MEMORY_LIMIT.to_owned()))])),
                 ..ResourceRequirements::default()
             };
             (main, collector)

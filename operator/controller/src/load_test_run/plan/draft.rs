@@ -53,8 +53,8 @@ impl<'a> Draft<'a> {
     pub(super) fn is_adopted(&self) -> bool {
         let metadata = &self.observed.run.metadata;
         let labelled = metadata.labels.as_ref().and_then(|all| all.get(labels::LOAD_TEST));
-        let owner = self.observed.load_test.as_ref().and_then(|load_test| load_test.metadata.uid.as_deref());
-        let owned = owner.is_none_or(|uid| {
+        let test = self.observed.load_test.as_ref().and_then(|load_test| load_test.metadata.uid.as_deref());
+        let owned = test.is_none_or(|uid| {
             metadata.owner_references.as_ref().is_some_and(|owners| owners.iter().any(|owner| owner.uid == uid))
         });
         self.observed.has_finalizer() && labelled == Some(&self.observed.run.spec.load_test) && owned
@@ -117,10 +117,8 @@ impl<'a> Draft<'a> {
     /// What the frozen definition says goes to the status, once.
     pub(super) fn describe(&mut self, frozen: &Frozen) {
         let definition = &frozen.definition;
-        self.status.definition = Some(DefinitionReference {
-            digest: frozen.digest.clone(),
-            location: frozen.location.clone(),
-        });
+        self.status.definition =
+            Some(DefinitionReference { digest: frozen.digest.clone(), location: frozen.location.clone() });
         let starts_by = timing::after(self.now, timing::milliseconds(definition.start.timeout_ms));
         let (size, resources) = match &definition.resources {
             WorkerResources::Size(size) => (Some(*size), None),
@@ -152,7 +150,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Figures of a region, taken from its Job. `prepared` is what it was when the start was decided.
-    pub(super) fn count(&mut self, target: &str, started: bool, message: Option<String>) {
+    pub(super) fn count(&mut self, target: &str, started: bool, message: Option<&str>) {
         let job = self.observed.regions.get(target).and_then(|region| region.job.as_ref());
         let Some(progress) = self.status.regions.iter_mut().find(|region| region.target == target) else { return };
         if let Some(job) = job {
@@ -162,7 +160,7 @@ impl<'a> Draft<'a> {
                 progress.prepared = i64::from(job.ready).min(progress.planned);
             }
         }
-        progress.message = message.as_deref().map(condition::bounded);
+        progress.message = message.map(condition::bounded);
     }
 
     pub(super) fn into_plan(mut self) -> Plan {

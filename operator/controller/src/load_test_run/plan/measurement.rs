@@ -182,7 +182,8 @@ fn deadline(observed: &Observed, definition: &Definition, start: &StartDecision)
     let orderly = [timing::LAUNCHER_LIMIT, timing::UPLOAD_LIMIT, timing::MANIFEST_LIMIT]
         .into_iter()
         .fold(load_end, timing::after);
-    let deleted = observed.deleting_since().map_or(Timestamp::MAX, |since| timing::after(since, timing::DELETION_LIMIT));
+    let deleted =
+        observed.deleting_since().map_or(Timestamp::MAX, |since| timing::after(since, timing::DELETION_LIMIT));
     orderly.min(deleted)
 }
 
@@ -202,7 +203,10 @@ fn wants_stop(draft: &Draft<'_>, definition: &Definition, start: &StartDecision)
         && let Some(rival) = observed.rivals.iter().find(|rival| rival.state == RivalState::Active)
     {
         let name = rival.name.as_deref().unwrap_or(&rival.uid);
-        return Some((StopReason::Deleted, format!("Run {name} has taken this run's place in the LoadTest's status.active")));
+        return Some((
+            StopReason::Deleted,
+            format!("Run {name} has taken this run's place in the LoadTest's status.active"),
+        ));
     }
     for region in &definition.regions {
         if let Some(message) = too_few(draft, definition, region) {

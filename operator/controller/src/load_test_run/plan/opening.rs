@@ -9,8 +9,8 @@ use super::draft::Draft;
 use super::ending::{self, Conclusion};
 use super::observed::RivalState;
 use super::{Action, timing};
-use volley_api::condition::{ConditionType, Status};
 use crate::definition::{Candidate, Problem};
+use volley_api::condition::{ConditionType, Status};
 
 /// How often a run looks for what it misses.
 const WAITING: Duration = Duration::from_secs(2);
@@ -67,7 +67,9 @@ fn leaves_early(draft: &mut Draft<'_>) -> bool {
 fn superseded(draft: &mut Draft<'_>) -> bool {
     let Some(load_test) = &draft.observed.load_test else { return false };
     let Some(digest) = &draft.observed.run.spec.definition_digest else { return false };
-    if load_test.spec.trigger != Some(Trigger::OnChange) || *digest == volley_api::digest::definition_digest(&load_test.spec) {
+    if load_test.spec.trigger != Some(Trigger::OnChange)
+        || *digest == volley_api::digest::definition_digest(&load_test.spec)
+    {
         return false;
     }
     draft.conclude(&Conclusion::new(

@@ -9,7 +9,7 @@ use volley_storage::documents::{DOCUMENT_VERSION, Definition, Region, StartDecis
 use super::draft::Draft;
 use super::ending::{self, Conclusion};
 use super::observed::{Frozen, JobSeen, RegionSeen, WaitingKind};
-use super::{Action, opening, ramp, timing};
+use super::{Action, opening, ramp, timing, wording};
 use volley_api::condition::{ConditionType, Status};
 
 /// Jobs report changes by themselves; this is for the ramp and for what a lost event would have said.
@@ -32,33 +32,35 @@ pub(super) fn provision(draft: &mut Draft<'_>, frozen: &Frozen) {
         return;
     }
     let definition = &frozen.definition;
-    create_jobs(draft, definition);
+    let missing = missing(draft, definition);
+    if missing.is_empty() {
+        decide_start(draft, definition);
+    } else if draft.now >= starts_by {
+        let limit = wording::duration(definition.start.timeout_ms);
+        let message = format!("Too few workers were ready within {limit}: {}", missing.join("; "));
+        draft.conclude(&Conclusion::new(EndReason::StartTimedOut, message));
+    } else {
+        create_jobs(draft, definition);
+        draft.condition(ConditionType::Provisioned, Status::False, "Provisioning", &missing.join("; "));
+        draft.progress("Provisioning", &missing.join("; "));
+        draft.within(CADENCE.min(timing::until(draft.now, starts_by)));
+    }
+}
+
+/// For each region that has not its quorum: what it has. Notes the regions' figures on the way.
+fn missing(draft: &mut Draft<'_>, definition: &Definition) -> Vec<String> {
     let mut missing = Vec::new();
     for region in &definition.regions {
         let seen = draft.observed.regions.get(&region.target);
-        raise(draft, region, seen);
         let prepared = seen.and_then(|seen| seen.job.as_ref()).filter(|job| !job.deleting).map_or(0, |job| job.ready);
         let message = seen.and_then(waiting_words);
-        draft.count(&region.target, false, message.clone());
+        draft.count(&region.target, false, message.as_deref());
         if prepared < quorum(region, definition) {
             let why = message.map(|message| format!(" ({message})")).unwrap_or_default();
             missing.push(format!("{} has {prepared} of {} workers at the gate{why}", region.target, region.workers));
         }
     }
-    if missing.is_empty() {
-        decide_start(draft, definition);
-    } else if draft.now >= starts_by {
-        let message = format!(
-            "Too few workers were ready within {}: {}",
-            super::wording::duration(definition.start.timeout_ms),
-            missing.join("; ")
-        );
-        draft.conclude(&Conclusion::new(EndReason::StartTimedOut, message));
-    } else {
-        draft.condition(ConditionType::Provisioned, Status::False, "Provisioning", &missing.join("; "));
-        draft.progress("Provisioning", &missing.join("; "));
-        draft.within(CADENCE.min(timing::until(draft.now, starts_by)));
-    }
+    missing
 }
 
 fn decide_start(draft: &mut Draft<'_>, definition: &Definition) {
@@ -76,7 +78,9 @@ fn decide_start(draft: &mut Draft<'_>, definition: &Definition) {
 fn create_jobs(draft: &mut Draft<'_>, definition: &Definition) {
     let observed = draft.observed;
     for region in &definition.regions {
-        if observed.regions.get(&region.target).is_none_or(|seen| seen.job.is_none()) {
+        let seen = observed.regions.get(&region.target);
+        raise(draft, region, seen);
+        if seen.is_none_or(|seen| seen.job.is_none()) {
             draft.act(Action::CreateWorkerJob { target: region.target.clone() });
             draft.at_once();
         }
@@ -160,7 +164,10 @@ fn hopeless(job: &JobSeen, region: &Region, definition: &Definition) -> Option<C
         let words = job.end.as_ref().map(|end| format!(": {} ({})", end.message, end.reason)).unwrap_or_default();
         Conclusion::new(
             EndReason::StartTimedOut,
-            format!("In {} {failed} of {} workers failed before the load began{words}; see the pods' logs", region.target, region.workers),
+            format!(
+                "In {} {failed} of {} workers failed before the load began{words}; see the pods' logs",
+                region.target, region.workers
+            ),
         )
     })
 }
@@ -170,7 +177,8 @@ fn unable(seen: &RegionSeen, job: &JobSeen, region: &Region, now: Timestamp) -> 
     if now < timing::after(job.ramped_at?, timing::UNABLE_LIMIT) {
         return None;
     }
-    let waiting = seen.pods.iter().flatten().filter_map(|pod| pod.waiting.as_ref()).min_by_key(|waiting| waiting.kind)?;
+    let waiting =
+        seen.pods.iter().flatten().filter_map(|pod| pod.waiting.as_ref()).min_by_key(|waiting| waiting.kind)?;
     let reason = match waiting.kind {
         WaitingKind::Image => EndReason::ImageUnavailable,
         WaitingKind::Secret => EndReason::SecretUnavailable,

@@ -62,8 +62,7 @@ fn fresh() -> Observed {
 
 fn claimed() -> Observed {
     let mut observed = fresh();
-    observed.load_test.as_mut().unwrap().status =
-        Some(serde_json::from_value(json!({"active": [uid()]})).unwrap());
+    observed.load_test.as_mut().unwrap().status = Some(serde_json::from_value(json!({"active": [uid()]})).unwrap());
     observed
 }
 
@@ -243,10 +242,7 @@ fn the_plan_is_written_before_a_job_is_made() {
     assert_eq!((described.workers, described.duration.as_str()), (2, "10s"));
     assert_eq!(described.starts_by.unwrap().0, at("10:15:01"));
     let second = plan(&observed, &POLICY, at("10:00:01"));
-    assert_eq!(
-        second.actions,
-        [Action::CreateWorkerJob { target: "local".into() }, Action::CreateAggregatorJob]
-    );
+    assert_eq!(second.actions, [Action::CreateWorkerJob { target: "local".into() }, Action::CreateAggregatorJob]);
     assert_eq!(second.status.phase, Some(Phase::Provisioning));
 }
 
@@ -322,8 +318,7 @@ fn pods_that_wait_for_what_does_not_come_end_the_run_after_two_minutes(
 ) {
     let mut observed = provisioned(job(2, 0));
     let waiting = Some(Waiting { kind, message: "container taurus: ErrImagePull".into() });
-    observed.regions.get_mut("local").unwrap().pods =
-        Some(vec![PodSeen { waiting, alive: true, main_ended_at: None }]);
+    observed.regions.get_mut("local").unwrap().pods = Some(vec![PodSeen { waiting, alive: true, main_ended_at: None }]);
     let early = plan(&observed, &POLICY, at("10:01:00"));
     assert_eq!(ended(&early), None);
     assert!(early.status.regions[0].message.as_ref().unwrap().contains("ErrImagePull"));
@@ -394,9 +389,10 @@ fn below_ninety_percent_the_load_is_stopped(#[case] lost: u32, #[case] stops: bo
     observed.regions.get_mut("local").unwrap().job =
         Some(JobSeen { failed_indexes: (0..lost).collect(), ..job(20, 20 - lost) });
     let plan = plan(&observed, &POLICY, at("10:00:15"));
-    let stopped = plan.actions.iter().any(
-        |action| matches!(action, Action::DecideStop(decision) if decision.reason == StopReason::WorkersLost),
-    );
+    let stopped = plan
+        .actions
+        .iter()
+        .any(|action| matches!(action, Action::DecideStop(decision) if decision.reason == StopReason::WorkersLost));
     assert_eq!(stopped, stops);
 }
 
@@ -488,7 +484,9 @@ fn a_run_that_is_deleted_under_load_is_stopped_and_closed_after_two_minutes() {
     observed.run.metadata.deletion_timestamp =
         Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at("10:00:15")));
     let first = plan(&observed, &POLICY, at("10:00:15"));
-    assert!(matches!(first.actions.as_slice(), [Action::DecideStop(decision)] if decision.reason == StopReason::Deleted));
+    assert!(
+        matches!(first.actions.as_slice(), [Action::DecideStop(decision)] if decision.reason == StopReason::Deleted)
+    );
     observed.stop = Some(stop(StopReason::Deleted, at("10:00:15")));
     let closing = plan(&observed, &POLICY, at("10:02:15"));
     assert!(matches!(closing.actions.as_slice(), [Action::DecideClose(_)]), "{:?}", closing.actions);

@@ -9,7 +9,8 @@ pub(super) fn duration(milliseconds: u64) -> String {
     let mut text = String::new();
     for (number, unit) in [(hours, "h"), (minutes, "m"), (seconds, "s"), (rest, "ms")] {
         if number > 0 {
-            text.push_str(&format!("{number}{unit}"));
+            text.push_str(&number.to_string());
+            text.push_str(unit);
         }
     }
     if text.is_empty() { "0s".to_owned() } else { text }

@@ -17,7 +17,12 @@ enum Event {
     Happens(Happening),
     /// The operator looks at a run, then `meanwhile` happens, then it does the first `actions` of its plan (and writes the status
     /// only if it did all), and all of it `times` times.
-    Step { run: usize, meanwhile: Vec<Happening>, actions: usize, times: usize },
+    Step {
+        run: usize,
+        meanwhile: Vec<Happening>,
+        actions: usize,
+        times: usize,
+    },
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -44,7 +49,12 @@ fn happening() -> impl Strategy<Value = Happening> {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let step = (0..RUNS, prop::collection::vec(happening(), 0..3), prop_oneof![3 => Just(9_usize), 2 => 0_usize..4], 1_usize..3)
+    let step = (
+        0..RUNS,
+        prop::collection::vec(happening(), 0..3),
+        prop_oneof![3 => Just(9_usize), 2 => 0_usize..4],
+        1_usize..3,
+    )
         .prop_map(|(run, meanwhile, actions, times)| Event::Step { run, meanwhile, actions, times });
     prop_oneof![2 => happening().prop_map(Event::Happens), 5 => step]
 }

@@ -115,7 +115,9 @@ impl World {
     }
 
     pub(super) fn loaded_runs(&self) -> Vec<usize> {
-        let loads = |run: &Run| run.job.as_ref().is_some_and(|job| job.workers.values().any(|worker| *worker == Worker::Loading));
+        let loads = |run: &Run| {
+            run.job.as_ref().is_some_and(|job| job.workers.values().any(|worker| *worker == Worker::Loading))
+        };
         (0..RUNS).filter(|run| loads(&self.runs[*run])).collect()
     }
 
@@ -142,7 +144,9 @@ impl World {
             for (index, worker) in &mut job.workers {
                 let hangs = run.hung.contains(index);
                 match *worker {
-                    Worker::AtGate if run.start.as_ref().is_some_and(|start| self.now >= start.start_at) && !stopped => {
+                    Worker::AtGate
+                        if run.start.as_ref().is_some_and(|start| self.now >= start.start_at) && !stopped =>
+                    {
                         *worker = Worker::Loading;
                     }
                     Worker::AtGate if stopped && !hangs => *worker = Worker::Ended,
@@ -217,7 +221,8 @@ impl World {
                 // In the background: it goes at once, and the garbage collector deletes what it owns.
                 self.load_test = None;
                 for run in 0..RUNS {
-                    let owned = self.runs[run].object.as_ref().and_then(|object| object.metadata.owner_references.clone());
+                    let owned =
+                        self.runs[run].object.as_ref().and_then(|object| object.metadata.owner_references.clone());
                     if owned.is_some_and(|owners| !owners.is_empty()) {
                         self.delete(run, now);
                     }
@@ -257,7 +262,9 @@ impl World {
 
     fn aggregate(&mut self, run: usize, version: &str) {
         let state = &mut self.runs[run];
-        let (Some(close), Some(false), Some(object)) = (&state.close, state.aggregator, &mut state.object) else { return };
+        let (Some(close), Some(false), Some(object)) = (&state.close, state.aggregator, &mut state.object) else {
+            return;
+        };
         let measured = close.workers.iter().filter(|worker| worker.manifest.is_some()).count();
         let result: RunResult = serde_json::from_value(json!({
             "requests": 10, "errors": 0, "errorRate": "0%", "requestRate": "1/s", "bytes": 1, "verdict": "NotJudged",
@@ -278,7 +285,9 @@ impl World {
             let state = match rival {
                 None => RivalState::Gone,
                 Some(_) if self.runs[index].finished.is_none() => RivalState::Active,
-                Some(rival) if rival.metadata.finalizers.as_ref().is_some_and(|all| !all.is_empty()) => RivalState::Ending,
+                Some(rival) if rival.metadata.finalizers.as_ref().is_some_and(|all| !all.is_empty()) => {
+                    RivalState::Ending
+                }
                 Some(_) => RivalState::Gone,
             };
             Rival { uid: other, name: None, state }
@@ -290,7 +299,9 @@ impl World {
                 location: "s3://x".into(),
             })),
             (None, None) => Definiteness::Unknown,
-            (None, Some(_)) if !self.source => Definiteness::Open(Err(Problem::TargetNotFound { target: "local".into() })),
+            (None, Some(_)) if !self.source => {
+                Definiteness::Open(Err(Problem::TargetNotFound { target: "local".into() }))
+            }
             (None, Some(_)) => {
                 let mut definition = fixtures::definition();
                 definition.run.uid = uid(run);
@@ -307,7 +318,12 @@ impl World {
             active: count(job, |worker| !matches!(worker, Worker::Uploaded | Worker::Failed)),
             ready: count(job, |worker| matches!(worker, Worker::AtGate | Worker::Loading | Worker::Ended)),
             succeeded: count(job, |worker| *worker == Worker::Uploaded),
-            failed_indexes: job.workers.iter().filter(|(_, worker)| **worker == Worker::Failed).map(|(index, _)| *index).collect(),
+            failed_indexes: job
+                .workers
+                .iter()
+                .filter(|(_, worker)| **worker == Worker::Failed)
+                .map(|(index, _)| *index)
+                .collect(),
             script_failed: job.script_failed,
             ..JobSeen::default()
         };
@@ -322,7 +338,8 @@ impl World {
             }),
             ..JobSeen::default()
         });
-        let attempt = |index: &u32| WorkerAttempt { target: "local".into(), index: *index, pod_uid: format!("pod-{index}") };
+        let attempt =
+            |index: &u32| WorkerAttempt { target: "local".into(), index: *index, pod_uid: format!("pod-{index}") };
         Some(Observed {
             run: object,
             load_test,
@@ -402,7 +419,7 @@ impl World {
         let version = self.bump();
         let now = self.now;
         let story = format!("run {run}: {action:?}");
-        let mut fault = |faults: &mut Vec<String>, holds: bool, words: &str| {
+        let fault = |faults: &mut Vec<String>, holds: bool, words: &str| {
             if !holds {
                 faults.push(format!("{words}: {story}"));
             }
@@ -427,7 +444,9 @@ impl World {
             }
             Action::SetActive(active) => {
                 let Some(test) = &mut self.load_test else { return observed.load_test.is_none() };
-                if test.metadata.resource_version != observed.load_test.as_ref().and_then(|test| test.metadata.resource_version.clone()) {
+                if test.metadata.resource_version
+                    != observed.load_test.as_ref().and_then(|test| test.metadata.resource_version.clone())
+                {
                     return false;
                 }
                 test.status.get_or_insert_default().active.clone_from(active);
@@ -439,7 +458,12 @@ impl World {
             Action::CreateWorkerJob { .. } => {
                 fault(&mut self.faults, state.finished.is_none(), "a worker Job was made after the end");
                 fault(&mut self.faults, state.start.is_none(), "a worker Job was made after the start");
-                state.job.get_or_insert(Job { parallelism: 0, ramped_at: None, workers: BTreeMap::new(), script_failed: false });
+                state.job.get_or_insert(Job {
+                    parallelism: 0,
+                    ramped_at: None,
+                    workers: BTreeMap::new(),
+                    script_failed: false,
+                });
             }
             Action::CreateRunSecret { .. } => return state.job.is_some(),
             Action::Ramp { parallelism, at, .. } => {
@@ -482,7 +506,11 @@ impl World {
             Action::MarkFinished(at) => {
                 fault(&mut self.faults, state.finished.is_some(), "a run was marked as ended before its end");
                 let Some(object) = &mut state.object else { return false };
-                object.metadata.annotations.get_or_insert_default().insert("volley.dev/finished".into(), at.to_string());
+                object
+                    .metadata
+                    .annotations
+                    .get_or_insert_default()
+                    .insert("volley.dev/finished".into(), at.to_string());
                 object.metadata.resource_version = Some(version);
             }
             Action::RemoveFinalizer => {
@@ -508,7 +536,9 @@ impl World {
                     self.quietly(&Happening::Uploaded(run, worker));
                 }
                 self.quietly(&Happening::Aggregated(run));
-                if !self.planned_actions(run).is_empty() || self.plan(run).is_some_and(|(seen, plan)| seen.run.status.as_ref() != Some(&plan.status)) {
+                if !self.planned_actions(run).is_empty()
+                    || self.plan(run).is_some_and(|(seen, plan)| seen.run.status.as_ref() != Some(&plan.status))
+                {
                     self.step(run, &[], usize::MAX, 1);
                     quiet = 0;
                 }
