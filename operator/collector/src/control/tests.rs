@@ -151,7 +151,7 @@ impl World {
         match event {
             Event::SourcesReady if self.observed.sources == Sources::Pending => self.observed.sources = Sources::Ready,
             Event::SourcesFailed if self.observed.sources == Sources::Pending => {
-                self.observed.sources = Sources::Failed
+                self.observed.sources = Sources::Failed;
             }
             Event::LookedForStart if self.storage => self.observed.start_looked_for = true,
             Event::StartRead { start_at_ms, here } if self.start_written.is_none() => {

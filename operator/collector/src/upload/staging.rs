@@ -61,18 +61,11 @@ pub fn compress_logs(folder: &UntrustedFolder, paths: &[String], limit: u64) -> 
         let Some(mut opened) = folder.file(path)? else { continue };
         found = true;
         let left_out = opened.size.saturating_sub(limit);
-        let mut head = String::new();
-        if paths.len() > 1 {
-            head = format!("==> {path} <==\n");
-        }
-        if left_out > 0 {
-            opened.file.seek(SeekFrom::Start(left_out)).map_err(FileError::io("read", path))?;
-            head += &format!(
-                "(the first {left_out} bytes are left out)
-"
-            );
-        }
-        input = Box::new(input.chain(io::Cursor::new(head.into_bytes())).chain(opened.file.take(limit)));
+        let name = if paths.len() > 1 { format!("==> {path} <==\n") } else { String::new() };
+        let cut = if left_out > 0 { format!("(the first {left_out} bytes are left out)\n") } else { String::new() };
+        opened.file.seek(SeekFrom::Start(left_out)).map_err(FileError::io("read", path))?;
+        let head = io::Cursor::new((name + &cut).into_bytes());
+        input = Box::new(input.chain(head).chain(opened.file.take(limit)));
     }
     if !found {
         return Ok(None);

@@ -144,6 +144,62 @@ async fn an_http_scenario_counts_as_success_exactly_what_it_expects() {
     }
 }
 
+/// A thread group of its own, which Taurus replaces by the load of the definition, and a port that comes from a property.
+fn jmeter_script(sampler_class: &str) -> String {
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<jmeterTestPlan version="1.2" properties="5.0" jmeter="5.6.3"><hashTree>
+<TestPlan guiclass="TestPlanGui" testclass="TestPlan" testname="plan" enabled="true"/><hashTree>
+<ThreadGroup guiclass="ThreadGroupGui" testclass="ThreadGroup" testname="users" enabled="true">
+<stringProp name="ThreadGroup.num_threads">1</stringProp><stringProp name="ThreadGroup.ramp_time">100</stringProp>
+<elementProp name="ThreadGroup.main_controller" elementType="LoopController"><stringProp name="LoopController.loops">1</stringProp></elementProp>
+</ThreadGroup><hashTree>
+<{sampler_class} guiclass="HttpTestSampleGui" testclass="HTTPSamplerProxy" testname="home ${{__P(greeting)}}" enabled="true">
+<elementProp name="HTTPsampler.Arguments" elementType="Arguments"><collectionProp name="Arguments.arguments"/></elementProp>
+<stringProp name="HTTPSampler.domain">127.0.0.1</stringProp><stringProp name="HTTPSampler.port">${{__P(target.port)}}</stringProp>
+<stringProp name="HTTPSampler.protocol">http</stringProp><stringProp name="HTTPSampler.method">GET</stringProp>
+<stringProp name="HTTPSampler.path">/status/200</stringProp><boolProp name="HTTPSampler.use_keepalive">true</boolProp>
+</{sampler_class}><hashTree/></hashTree></hashTree></hashTree></jmeterTestPlan>
+"#
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn a_jmx_runs_with_the_load_and_the_properties_of_the_definition() {
+    let script = jmeter_script("HTTPSamplerProxy");
+    let port = target::start().await.port().to_string();
+    let properties = [("target.port".to_owned(), port), ("greeting".to_owned(), r"a\b=ä".to_owned())];
+    let scenario = Scenario::Jmeter { script: source(&script), properties: properties.into() };
+    let run = Run::of(scenario, &[&script], 4, 3).await;
+    let mut worker = Worker::start(&run, 0).await;
+    worker.ready().await;
+    run.start_in(Duration::from_secs(2)).await;
+    assert_eq!(worker.exit_code().await, 0, "{}", worker.log());
+    let merged = assert_figures_are_true(&[&worker], false).await;
+    let manifest = worker.manifest().await.unwrap();
+    no_warnings(&manifest);
+    assert!(manifest.complete);
+    assert_eq!(merged.overview.peak_users, 3);
+    let label = &merged.requests[r"home a\b=ä"];
+    assert!(label.requests() > 100, "one iteration only: the script's own load");
+    assert_eq!(label.errors(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn a_jmx_with_an_unknown_class_is_reported_and_starts_nothing() {
+    let script = jmeter_script("com.example.Unknown");
+    let scenario = Scenario::Jmeter { script: source(&script), properties: [].into() };
+    let run = Run::of(scenario, &[&script], 4, 3).await;
+    let mut worker = Worker::start(&run, 0).await;
+    assert_eq!(worker.exit_code().await, 64, "{}", worker.log());
+    let failure = worker.failure().await.unwrap();
+    assert_eq!((failure.stage, failure.file.as_deref()), (FailedStage::Script, Some("script.jmx")));
+    assert!(failure.words.contains("com.example.Unknown"), "{failure:?}");
+    assert!(worker.manifest().await.is_none());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Taurus: make test prepares it"]
 async fn a_collector_that_is_killed_under_load_goes_on_from_its_files() {
