@@ -32,13 +32,12 @@ impl Page {
     pub(super) fn add(&mut self, offset: usize, count: u64) {
         match self {
             Self::Narrow(counts) => {
-                match u32::try_from(count).ok().and_then(|count| counts[offset].checked_add(count)) {
-                    Some(sum) => counts[offset] = sum,
-                    None => {
-                        let mut wide = widen(counts);
-                        wide[offset] = add_counts(wide[offset], count);
-                        *self = Self::Wide(wide);
-                    }
+                if let Some(sum) = u32::try_from(count).ok().and_then(|count| counts[offset].checked_add(count)) {
+                    counts[offset] = sum;
+                } else {
+                    let mut wide = widen(counts);
+                    wide[offset] = add_counts(wide[offset], count);
+                    *self = Self::Wide(wide);
                 }
             }
             Self::Wide(counts) => counts[offset] = add_counts(counts[offset], count),

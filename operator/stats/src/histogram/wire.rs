@@ -246,7 +246,9 @@ mod tests {
         let header = Histogram::new().encode()[..HEADER_BYTES].to_vec();
         for numbers in [vec![i64::MIN], vec![-29_696, 1], vec![-29_696, -2], vec![-i64::MAX, -i64::MAX, 5]] {
             let mut bytes = header.clone();
-            numbers.iter().for_each(|number| write_number(*number, &mut bytes));
+            for number in &numbers {
+                write_number(*number, &mut bytes);
+            }
             let length = u32::try_from(bytes.len() - HEADER_BYTES).unwrap();
             bytes[4..8].copy_from_slice(&length.to_be_bytes());
             assert_eq!(Histogram::decode(&bytes), Err(WireError::TooManySlots), "{numbers:?}");

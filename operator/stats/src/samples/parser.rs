@@ -197,6 +197,7 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// An empty field is no value; a field that is no number makes the row malformed (the outer `None`).
+#[allow(clippy::option_option, reason = "`?` takes the outer one, the sample the inner one")]
 fn optional(field: &[u8], read: impl Fn(&[u8]) -> Option<u64>) -> Option<Option<u64>> {
     if field.is_empty() { Some(None) } else { read(field).map(Some) }
 }

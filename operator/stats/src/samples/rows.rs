@@ -77,39 +77,39 @@ impl Rows {
         if self.skipping {
             self.skip_line(input);
         }
-        while !input.is_empty() {
-            let (result, read, written, ended) = self.reader.read_record(
-                input,
-                self.fields.get_mut(self.field_bytes..).unwrap_or_default(),
-                self.ends.get_mut(self.columns..).unwrap_or_default(),
-            );
-            let (taken, rest) = input.split_at_checked(read).unwrap_or((input, &[]));
-            *input = rest;
-            // Line ends before a row are no part of it: of "\r\n" the reader leaves the second half to the next row.
-            if self.pending > 0 || taken.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
-                self.pending += read as u64;
+        if input.is_empty() {
+            return None;
+        }
+        let (result, read, written, ended) = self.reader.read_record(
+            input,
+            self.fields.get_mut(self.field_bytes..).unwrap_or_default(),
+            self.ends.get_mut(self.columns..).unwrap_or_default(),
+        );
+        let (taken, rest) = input.split_at_checked(read).unwrap_or((input, &[]));
+        *input = rest;
+        // Line ends before a row are no part of it: of "\r\n" the reader leaves the second half to the next row.
+        if self.pending > 0 || taken.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
+            self.pending += read as u64;
+        }
+        self.field_bytes += written;
+        self.columns += ended;
+        match result {
+            ReadRecordResult::InputEmpty | ReadRecordResult::End => None,
+            ReadRecordResult::Record => {
+                let (bytes, columns) = (self.field_bytes, self.columns);
+                self.start_row();
+                Some(Event::Row(Row {
+                    fields: self.fields.get(..bytes).unwrap_or_default(),
+                    ends: self.ends.get(..columns).unwrap_or_default(),
+                }))
             }
-            self.field_bytes += written;
-            self.columns += ended;
-            match result {
-                ReadRecordResult::InputEmpty | ReadRecordResult::End => return None,
-                ReadRecordResult::Record => {
-                    let (bytes, columns) = (self.field_bytes, self.columns);
-                    self.start_row();
-                    return Some(Event::Row(Row {
-                        fields: self.fields.get(..bytes).unwrap_or_default(),
-                        ends: self.ends.get(..columns).unwrap_or_default(),
-                    }));
-                }
-                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
-                    self.start_row();
-                    self.skipping = true;
-                    self.skip_line(input);
-                    return Some(Event::Oversized);
-                }
+            ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                self.start_row();
+                self.skipping = true;
+                self.skip_line(input);
+                Some(Event::Oversized)
             }
         }
-        None
     }
 
     fn start_row(&mut self) {

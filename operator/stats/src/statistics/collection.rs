@@ -135,7 +135,9 @@ impl Collection {
     #[must_use]
     pub fn total(&self) -> LabelStatistics {
         let mut total = LabelStatistics::default();
-        self.requests.values().for_each(|label| total.merge(label));
+        for label in self.requests.values() {
+            total.merge(label);
+        }
         total
     }
 

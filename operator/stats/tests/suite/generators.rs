@@ -92,7 +92,9 @@ pub(crate) fn samples(most: usize) -> impl Strategy<Value = Vec<OwnedSample>> {
 pub(crate) fn record(samples: &[OwnedSample], limits: Limits) -> volley_stats::Collection {
     let mut recorder = Recorder::new(limits);
     recorder.stop_at(STOP_US);
-    samples.iter().for_each(|sample| recorder.record(0, &sample.borrow()));
+    for sample in samples {
+        recorder.record(0, &sample.borrow());
+    }
     recorder.into_collection()
 }
 

@@ -32,7 +32,9 @@ proptest! {
         mut all in samples(120), owners in proptest::collection::vec(0_usize..6, 120), choices in choices(),
     ) {
         // Users are per worker, so they cannot be the same for one worker as for six.
-        all.iter_mut().for_each(|sample| sample.active_users = None);
+        for sample in &mut all {
+            sample.active_users = None;
+        }
         let mut parts: Vec<Vec<OwnedSample>> = vec![Vec::new(); 6];
         all.iter().zip(owners).for_each(|(sample, owner)| parts[owner].push(sample.clone()));
         let parts = parts.iter().map(|part| record(part, Limits::default())).collect();

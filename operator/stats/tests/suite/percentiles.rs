@@ -19,7 +19,9 @@ proptest! {
         mut asked in proptest::collection::vec(0_u32..=100_000, 1..10),
     ) {
         let mut distribution = Distribution::default();
-        values.iter().for_each(|value| distribution.record(*value));
+        for value in &values {
+            distribution.record(*value);
+        }
         values.sort_unstable();
         asked.extend([0, 1, 50_000, 90_000, 95_000, 99_000, 99_900, 99_999, 100_000]);
         for thousandths in asked {
@@ -46,8 +48,12 @@ proptest! {
     ) {
         let mut merged = Distribution::default();
         let mut other = Distribution::default();
-        left.iter().for_each(|value| merged.record(*value));
-        right.iter().for_each(|value| other.record(*value));
+        for value in &left {
+            merged.record(*value);
+        }
+        for value in &right {
+            other.record(*value);
+        }
         merged.merge(&other);
         let mut all = [left, right].concat();
         all.sort_unstable();

@@ -3,7 +3,7 @@
 use volley_stats::statistics::OTHER;
 use volley_stats::{Limits, Recorder, Sample, SampleKind};
 
-fn request<'a>(label: &'a str) -> Sample<'a> {
+fn request(label: &str) -> Sample<'_> {
     Sample {
         kind: SampleKind::Request,
         label,
@@ -36,9 +36,13 @@ fn labels_beyond_the_bound_share_one_visible_row() {
 #[test]
 fn a_label_is_a_lower_bound_only_where_a_worker_folded_it() {
     let mut folding = Recorder::new(Limits { labels: 2, ..Limits::default() });
-    ["a", "b", "c"].iter().for_each(|label| folding.record(0, &request(label)));
+    for label in ["a", "b", "c"] {
+        folding.record(0, &request(label));
+    }
     let mut whole = Recorder::new(Limits::default());
-    ["b", "c"].iter().for_each(|label| whole.record(0, &request(label)));
+    for label in ["b", "c"] {
+        whole.record(0, &request(label));
+    }
     let mut merged = whole.into_collection();
     assert!(!merged.overview.has_folded_labels());
     merged.merge(folding.collection());

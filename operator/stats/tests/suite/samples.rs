@@ -1,5 +1,7 @@
 //! The parsers: rows as engines wrote them, random rows, random bytes, random pieces.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use volley_stats::samples::{MAXIMUM_ROW_BYTES, ParseError};
 use volley_stats::{Engine, Parser, Sample, SampleKind};
@@ -240,9 +242,10 @@ proptest! {
         let mut file = JMETER_HEADER.to_owned();
         let mut expected = Vec::new();
         for (stamp, elapsed, label, message, success) in &rows {
-            file += &format!(
-                "{stamp},{elapsed},{},200,{},t 1-1,{success},9,1,4,{elapsed},h,0\n", quoted(label), quoted(message)
-            );
+            let (quoted_label, quoted_message) = (quoted(label), quoted(message));
+            writeln!(
+                file, "{stamp},{elapsed},{quoted_label},200,{quoted_message},t 1-1,{success},9,1,4,{elapsed},h,0"
+            ).unwrap();
             expected.push(describe(&Sample {
                 kind: SampleKind::Request,
                 label: if label.is_empty() { "[empty]" } else { label },
