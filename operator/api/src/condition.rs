@@ -134,20 +134,16 @@ pub fn is_true(conditions: &[Condition], type_: ConditionType) -> bool {
 /// kept only where the status differs from before.
 pub fn set(conditions: &mut Vec<Condition>, mut condition: Condition) -> bool {
     condition.message = bounded(&condition.message);
-    match conditions.iter_mut().find(|existing| existing.type_ == condition.type_) {
-        Some(existing) => {
-            if existing.status == condition.status {
-                condition.last_transition_time = existing.last_transition_time.clone();
-            }
-            let changed = !same(existing, &condition);
-            *existing = condition;
-            changed
-        }
-        None => {
-            conditions.push(condition);
-            true
-        }
+    let Some(existing) = conditions.iter_mut().find(|existing| existing.type_ == condition.type_) else {
+        conditions.push(condition);
+        return true;
+    };
+    if existing.status == condition.status {
+        condition.last_transition_time = existing.last_transition_time.clone();
     }
+    let changed = !same(existing, &condition);
+    *existing = condition;
+    changed
 }
 
 /// Two lists say the same, whatever their order and times. A writer that asks this first writes no status twice.

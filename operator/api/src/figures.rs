@@ -75,8 +75,11 @@ pub fn span(milliseconds: u64) -> String {
         (milliseconds / 1000 % 60, "s"),
         (milliseconds % 1000, "ms"),
     ];
-    let text: String =
-        parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number}{unit}")).collect();
+    let mut text = String::new();
+    for (number, unit) in parts.into_iter().filter(|(number, _)| *number > 0) {
+        text.push_str(&number.to_string());
+        text.push_str(unit);
+    }
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 

@@ -8,6 +8,8 @@
 
 // kube's `KubeSchema` repeats each type inside a function, where `pub` reaches nobody.
 #![allow(unreachable_pub)]
+// clippy takes the `name` of a second printer column for a repetition of the first one.
+#![allow(clippy::duplicated_attributes)]
 
 pub mod condition;
 pub mod crd;

@@ -176,7 +176,7 @@ pub struct StartPolicy {
     #[serde(default = "default_quorum_percent")]
     #[schemars(range(min = 1, max = 100))]
     pub quorum_percent: i64,
-    /// How long to wait for them, 1s to 6h. After it the run ends with reason StartTimedOut.
+    /// How long to wait for them, 1s to 6h. After it the run ends with reason `StartTimedOut`.
     #[serde(default = "default_start_timeout")]
     pub timeout: Duration,
 }
@@ -189,7 +189,7 @@ pub enum Trigger {
     Once,
     /// A run whenever the definition changes.
     OnChange,
-    /// Only explicit LoadTestRuns.
+    /// Only a LoadTestRun that somebody creates.
     Manual,
 }
 

@@ -231,12 +231,12 @@ impl Outcome {
     pub fn of(reason: EndReason, thresholds: ThresholdsOutcome) -> Self {
         use EndReason as Reason;
         let (reason, verdict) = match (reason, reason.class(), thresholds) {
-            (Reason::ThresholdsFailed | Reason::ThresholdsAborted, _, _) => (reason, Verdict::Failed),
             (_, Class::Ran, ThresholdsOutcome::Missed) => (Reason::ThresholdsFailed, Verdict::Failed),
+            (Reason::ThresholdsFailed | Reason::ThresholdsAborted, _, _)
+            | (_, Class::CutShort, ThresholdsOutcome::Missed) => (reason, Verdict::Failed),
             (Reason::Completed, _, ThresholdsOutcome::None) => (reason, Verdict::NotJudged),
             (Reason::Completed, _, ThresholdsOutcome::Met) => (reason, Verdict::Passed),
             (_, Class::Ran, _) => (Reason::Inconclusive, Verdict::Inconclusive),
-            (_, Class::CutShort, ThresholdsOutcome::Missed) => (reason, Verdict::Failed),
             (_, Class::CutShort, _) => (reason, Verdict::Inconclusive),
             (_, Class::NotStarted | Class::Skipped, _) => (reason, Verdict::NotJudged),
         };

@@ -211,7 +211,7 @@ mod tests {
             found.insert(keyword.clone());
             match keyword.as_str() {
                 "properties" => {
-                    value.as_object().into_iter().flatten().for_each(|(_, property)| keywords(property, found))
+                    value.as_object().into_iter().flatten().for_each(|(_, property)| keywords(property, found));
                 }
                 "items" | "additionalProperties" => keywords(value, found),
                 _ => {}

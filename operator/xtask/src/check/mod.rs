@@ -1,16 +1,23 @@
 //! The checks of the house. Each has a reason in CONTRIBUTING; each complaint names file, fault and remedy.
 
 mod crates;
+mod examples;
 mod files;
+
+use volley_api::validate::Validator;
 
 use crate::repository::{Error, Repository};
 
 /// All complaints; none means that the house is in order.
 pub(crate) fn all(repository: &Repository) -> Result<Vec<String>, Error> {
     let mut complaints = crates::complaints(&repository.packages()?);
+    let validator = Validator::new()?;
     for path in repository.files()? {
         let Some(text) = repository.read(&path).ok().flatten() else { continue };
         complaints.extend(files::complaints(&path, &text));
+        if path.starts_with("examples/") {
+            complaints.extend(examples::complaints(&validator, &path, &text));
+        }
     }
     if complaints.is_empty() {
         println!("the house is in order");
