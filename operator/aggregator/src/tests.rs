@@ -265,3 +265,79 @@ proptest! {
         prop_assert!(patience >= Duration::from_millis(load_ms));
     }
 }
+
+#[tokio::test]
+#[ignore = "needs an API server: make test sets VOLLEY_TEST_KUBECONFIG"]
+async fn the_status_of_the_run_gets_result_and_live_and_nothing_else() {
+    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+    use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+    use kube::config::{KubeConfigOptions, Kubeconfig};
+    use kube::runtime::{conditions, wait};
+    use kube::{Client, Config, ResourceExt};
+    use volley_api::LoadTestRun;
+    use volley_api::crd::{Kind, crd};
+
+    let path = std::env::var("VOLLEY_TEST_KUBECONFIG").expect("VOLLEY_TEST_KUBECONFIG names a kubeconfig");
+    let kubeconfig = Kubeconfig::read_from(&path).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    let client = Client::try_from(config).unwrap();
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let definition_of_runs = crd(Kind::LoadTestRun).unwrap();
+    let parameters = PatchParams::apply("volley-tests").force();
+    crds.patch(&definition_of_runs.name_any(), &parameters, &Patch::Apply(&definition_of_runs)).await.unwrap();
+    let crd_name = definition_of_runs.name_any();
+    let established = wait::await_condition(crds, &crd_name, conditions::is_crd_established());
+    tokio::time::timeout(Duration::from_secs(30), established).await.unwrap().unwrap();
+
+    let runs: Api<LoadTestRun> = Api::namespaced(client.clone(), "default");
+    let created: LoadTestRun = serde_json::from_value(serde_json::json!({
+        "apiVersion": "volley.dev/v1alpha1", "kind": "LoadTestRun",
+        "metadata": {"generateName": "aggregated-"}, "spec": {"loadTest": "no-such-test"}
+    }))
+    .unwrap();
+    let created = runs.create(&PostParams::default(), &created).await.unwrap();
+    let name = created.name_any();
+
+    let measured = Measured::of(&[("eu".to_owned(), collection(&many_labels(0)))]);
+    let mut definition = definition(&[("eu", 30)]);
+    definition.run.name.clone_from(&name);
+    definition.run.namespace = "default".into();
+    definition.run.uid = created.uid().unwrap();
+    // Thirty lost workers make more warnings than a status holds.
+    let document = crate::result::result(&definition, None, &crate::fixtures::close(Vec::new()), &[], &measured);
+    let summary = crate::status::summary(&document, "s3://volley/key");
+    let live = crate::status::live(&document, at(20));
+    publish::run_status(&client, &document, &summary, &live).await.unwrap();
+    let written = runs.get(&name).await.unwrap();
+    let status = written.status.clone().unwrap();
+    assert_eq!(status.result.as_ref(), Some(&summary));
+    assert_eq!(summary.warnings.len(), 20);
+    assert_eq!(status.live.as_ref(), Some(&live));
+    let ours: Vec<_> = written
+        .managed_fields()
+        .iter()
+        .filter(|entry| entry.manager.as_deref() == Some("volley-aggregator"))
+        .map(|entry| serde_json::to_value(&entry.fields_v1).unwrap())
+        .collect();
+    let owned: Vec<_> = ours[0]["f:status"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!((ours.len(), owned), (1, vec!["f:live", "f:result"]));
+
+    publish::run_status(&client, &document, &summary, &live).await.unwrap();
+    assert_eq!(
+        runs.get(&name).await.unwrap().resource_version(),
+        written.resource_version(),
+        "the second write changes nothing"
+    );
+
+    let mut other = document.clone();
+    other.run.uid = "another-run".into();
+    other.totals.requests += 1;
+    let changed = crate::status::summary(&other, "s3://volley/other");
+    publish::run_status(&client, &other, &changed, &live).await.unwrap();
+    assert_eq!(
+        runs.get(&name).await.unwrap().status.unwrap().result,
+        Some(summary),
+        "a run of the same name is left alone"
+    );
+    runs.delete(&name, &DeleteParams::default()).await.unwrap();
+}

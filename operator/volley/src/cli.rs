@@ -50,12 +50,6 @@ pub struct ClusterArguments {
 }
 
 /// Arguments of `volley run`.
-///
-/// Progress goes to standard error, the result to standard output. Ctrl-C stops following; the run goes on.
-///
-/// Exit codes: 0 the run ended well; 1 a threshold was missed; 2 wrong usage, nothing was done; 3 the run could not start
-/// or was skipped; 4 it ended early or cannot be judged; 5 the cluster did not do what was asked, or the run was not
-/// followed to its end; 130 interrupted, the run goes on.
 #[derive(Debug, Args)]
 #[command(
     override_usage = "volley run -f FILE [OPTIONS]\n       volley run NAME [OPTIONS]",
@@ -64,7 +58,7 @@ pub struct ClusterArguments {
         that triggers; where it triggers none, because nothing changed or the trigger is Manual, creates one and follows \
         that. With NAME, creates a run of an existing LoadTest. Each call follows exactly one run.\n\n\
         Progress goes to standard error, the result to standard output. Ctrl-C stops following; the run goes on.\n\n\
-        Exit codes: 0 the run ended well; 1 a threshold was missed; 2 wrong usage, nothing was done; 3 the run could not \
+        Exit codes: 0 the run ended well; 1 a threshold was missed; 2 wrong usage or an invalid manifest, no run was started; 3 the run could not \
         start or was skipped; 4 it ended early or cannot be judged; 5 the cluster did not do what was asked, or the run \
         was not followed to its end; 130 interrupted, the run goes on."
 )]

@@ -12,7 +12,7 @@ pub enum Exit {
     Success,
     /// 1: a threshold was missed.
     ThresholdsMissed,
-    /// 2: the command line or a file is wrong; nothing was done. clap uses the same code.
+    /// 2: the command line or a manifest is wrong; no run was started. clap uses the same code.
     Usage,
     /// 3: the run never came to a judgement: it could not start, or it was skipped.
     NotRun,

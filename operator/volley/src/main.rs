@@ -9,6 +9,8 @@ mod commands;
 mod exit;
 mod follow;
 mod manifest;
+#[cfg(test)]
+mod reference;
 mod report;
 mod signals;
 mod telemetry;

@@ -68,7 +68,11 @@ impl From<ManifestError> for CommandError {
 
 impl From<ClusterError> for CommandError {
     fn from(error: ClusterError) -> Self {
-        Self::cluster(&error.to_string())
+        match error.code() {
+            // The API server read the object and found it wrong: that is for the user to correct.
+            Some(400 | 422) => Self::usage(&error.to_string()),
+            Some(_) | None => Self::cluster(&error.to_string()),
+        }
     }
 }
 

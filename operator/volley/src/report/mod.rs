@@ -47,7 +47,7 @@ pub fn figures(result: &RunResult) -> String {
         Verdict::NotJudged => "NotJudged: there are no thresholds",
     };
     let mut text = format!(
-        "Verdict {verdict}\nWorkers {} of {} workers measured{partial}; {} received\n\n{}",
+        "Verdict {verdict}\nWorkers {} of {} measured{partial}; {} received\n\n{}",
         coverage.workers_measured,
         coverage.workers_planned,
         bytes(u64::try_from(result.bytes).unwrap_or(0)),
@@ -127,11 +127,11 @@ mod tests {
 Run shop/checkout-1 Succeeded (Completed): Completed.
 
 Verdict NotJudged: there are no thresholds
-Workers 2 of 2 workers measured; 87.9 KiB received
+Workers 2 of 2 measured; 87.9 KiB received
 
-LABEL   REQUESTS   ERRORS   ERROR RATE   RATE   AVERAGE   P50    P95    P99
-home        1200        3        0.25%   40/s      21ms   20ms   35ms   52ms
-total       1200        3        0.25%   40/s      21ms   20ms   35ms   52ms
+LABEL  REQUESTS  ERRORS  ERROR RATE  RATE  AVERAGE   P50   P95   P99
+home       1200       3       0.25%  40/s     21ms  20ms  35ms  52ms
+total      1200       3       0.25%  40/s     21ms  20ms  35ms  52ms
 
 Look further:
   kubectl -n shop describe loadtestrun checkout-1
@@ -148,7 +148,7 @@ Look further:
         result["warnings"] = json!(["local/2 is lost: no manifest\nafter 120 s"]);
         let (run, ending) = ended(("False", "Inconclusive"), Some(result));
         let text = text(&run, &ending);
-        assert!(text.contains("2 of 3 workers measured, 1 of them in part"), "{text}");
+        assert!(text.contains("2 of 3 measured, 1 of them in part"), "{text}");
         assert!(text.contains("\nWarnings:\n  - local/2 is lost: no manifest after 120 s\n"), "{text}");
     }
 
