@@ -23,11 +23,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use volley_api::WorkerSize;
 use volley_collector::Settings;
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load, Region, RunIdentity, Scenario, Source, Start,
-    StartDecision, WorkerResources,
+    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load, Manifest, Region, RunIdentity, Scenario,
+    Source, Start, StartDecision, WorkerResources,
 };
 use volley_storage::embedded::Server;
-use volley_storage::keys;
+use volley_storage::keys::{self, WorkerAttempt};
 use volley_storage::objects::{PutOptions, sha256_hex};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -84,7 +84,9 @@ async fn measure(rate: u64, seconds: u64, labels: u64) -> Outcome<()> {
     status(&work, "ended", r#""exitCode":0,"stopped":false"#)?;
     let ended = Instant::now();
     appears(&control.join("uploaded")).await?;
-    println!("samples/s {rate}, seconds {seconds}, labels {labels}");
+    let key = WorkerAttempt { target: "here".into(), index: 0, pod_uid: "pod".into() }.manifest(RUN_UID);
+    let (manifest, _) = objects.get_document::<Manifest>(&key).await?.ok_or("no manifest")?;
+    println!("samples/s {rate}, seconds {seconds}, labels {labels}; counted {}", manifest.counters.requests);
     println!("gate opened {} ms after the instant", late.as_millis());
     println!("processor {percent:.2} % of a core while the load ran");
     println!(
@@ -148,7 +150,7 @@ fn status(work: &Path, name: &str, fields: &str) -> Outcome<()> {
 }
 
 async fn appears(path: &Path) -> Outcome<()> {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !path.exists() {
         if Instant::now() > deadline {
             return Err(format!("{} did not appear within a minute", path.display()).into());

@@ -91,7 +91,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 /// Events at ticks; an ordinary beginning most of the time, so that deep states are reached.
 fn any_timeline() -> impl Strategy<Value = Vec<(i64, Event)>> {
     let beginning = prop::bool::weighted(0.7).prop_flat_map(|ordinary| {
-        let start_at_ms = 4_000..20_000_i64;
+        let start_at_ms = 500..12_000_i64;
         (Just(ordinary), start_at_ms).prop_map(|(ordinary, start_at_ms)| {
             if ordinary {
                 vec![

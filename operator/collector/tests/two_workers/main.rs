@@ -7,6 +7,8 @@
 //!     cargo test -p volley-collector --test two_workers -- --ignored --test-threads=2
 //! ```
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly, their helpers too")]
+
 mod raw;
 mod run;
 mod target;
@@ -289,7 +291,7 @@ async fn a_source_with_another_digest_is_never_run() {
 #[ignore = "needs Taurus: make test prepares it"]
 async fn a_replacement_that_comes_after_the_decision_is_refused_within_seconds() {
     let run = Run::of_locust(&locust_script(target::start().await), 6).await;
-    run.start_in(Duration::from_secs(60)).await;
+    run.start_in(Duration::from_mins(1)).await;
     let began = Timestamp::now();
     let mut worker = Worker::start(&run, 0).await;
     assert_eq!(worker.exit_code().await, 66, "{}", worker.log());

@@ -20,14 +20,17 @@ use volley_storage::keys::WorkerAttempt;
 
 use crate::run::{RUN_UID, Run};
 
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// The running collector, and what tells it to end.
+type Collector = (JoinHandle<Result<(), Error>>, oneshot::Sender<()>);
 
 pub(crate) struct Worker {
     pub(crate) place: TempDir,
     pub(crate) attempt: WorkerAttempt,
     settings: Settings,
     objects: ObjectStore,
-    collector: Option<(JoinHandle<Result<(), Error>>, oneshot::Sender<()>)>,
+    collector: Option<Collector>,
     launcher: Child,
 }
 
@@ -114,7 +117,11 @@ impl Worker {
     pub(crate) async fn object(&self, name: &str) -> Vec<u8> {
         let key = self.attempt.object(&self.settings.run_uid, name);
         let bytes = self.objects.get(&key, 1 << 28).await.unwrap().unwrap_or_else(|| panic!("{key} is not there"));
-        if name.ends_with(".zst") { zstd::decode_all(&bytes[..]).unwrap() } else { bytes.to_vec() }
+        if std::path::Path::new(name).extension().is_some_and(|extension| extension == "zst") {
+            zstd::decode_all(&bytes[..]).unwrap()
+        } else {
+            bytes.to_vec()
+        }
     }
 
     pub(crate) fn log(&self) -> String {
