@@ -1,4 +1,4 @@
-//! Reads what a definition refers to: `ConfigMaps` by name, RegionTargets. Shared by LoadTest and run.
+//! Reads what a definition refers to: `ConfigMaps` by name, `RegionTargets`. Shared by `LoadTest` and run.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::Api;
@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::definition::{self, References};
 use crate::kubernetes::{self, Error};
 
-/// What a spec refers to. Content of ConfigMaps that the spec does not name is not kept.
+/// What a spec refers to. Content of `ConfigMaps` that the spec does not name is not kept.
 ///
 /// # Errors
 /// As the API server answers.

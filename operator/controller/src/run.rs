@@ -29,9 +29,9 @@ use crate::{kubernetes, load_test, load_test_run, region_target};
 
 /// Runs that are reconciled at once: each makes at most about ten small calls a second.
 const RUNS_AT_ONCE: u16 = 16;
-/// LoadTests that are reconciled at once.
+/// `LoadTests` that are reconciled at once.
 const LOAD_TESTS_AT_ONCE: u16 = 4;
-/// RegionTargets that are probed at once; one that does not answer holds a place for 20 s.
+/// `RegionTargets` that are probed at once; one that does not answer holds a place for 20 s.
 const TARGETS_AT_ONCE: u16 = 4;
 /// Several changes in a row are one reconcile. Far below a second: an object that always changes must not starve.
 const DEBOUNCE: Duration = Duration::from_millis(50);

@@ -140,7 +140,7 @@ pub fn plan(observed: &Observed, policy: &Policy, now: Timestamp) -> Plan {
         match &observed.definition {
             Definiteness::Frozen(frozen) => {
                 if observed.close.is_some() {
-                    aggregation::aggregate(&mut draft, frozen);
+                    aggregation::aggregate(&mut draft);
                 } else if let Some(start) = &observed.start {
                     measurement::measure(&mut draft, frozen, start);
                 } else {

@@ -53,7 +53,7 @@ async fn probe(client: &Client, target: &RegionTarget, at: Timestamp) -> Probe {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     match kubernetes::get(&namespaces, &target.spec.namespace).await {
         Ok(found) => {
-            probe.namespace_exists = Some(found.is_some_and(|found| found.metadata.deletion_timestamp.is_none()))
+            probe.namespace_exists = Some(found.is_some_and(|found| found.metadata.deletion_timestamp.is_none()));
         }
         Err(error) if error.code() == Some(403) => {
             probe.missing_rights.get_or_insert_default().push("get namespaces".to_owned());

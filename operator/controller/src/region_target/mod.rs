@@ -1,4 +1,4 @@
-//! The controller of RegionTargets: gather (probe) → validate → plan → apply → report.
+//! The controller of `RegionTargets`: gather (probe) → validate → plan → apply → report.
 
 mod apply;
 mod build;

@@ -281,6 +281,25 @@ impl Harness {
         self.run_api().delete(&run.name_any(), &DeleteParams::background()).await.unwrap();
     }
 
+    /// While nothing changes, nobody writes: neither the runs nor the LoadTest nor the target get another version.
+    pub(super) async fn assert_quiet(&self) {
+        // What has just changed may still be reported.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let before = self.versions().await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(before, self.versions().await);
+    }
+
+    async fn versions(&self) -> Vec<Option<String>> {
+        let targets: Api<RegionTarget> = Api::all(self.client.clone());
+        let mut versions = vec![
+            self.load_tests().get("checkout").await.unwrap().resource_version(),
+            targets.get(&self.target).await.unwrap().resource_version(),
+        ];
+        versions.extend(self.runs().await.iter().map(ResourceExt::resource_version));
+        versions
+    }
+
     /// Removes what is not in a namespace of the test. (Without controllers a namespace itself stays; the cluster is thrown away.)
     pub(super) async fn end(self) {
         let targets: Api<RegionTarget> = Api::all(self.client.clone());

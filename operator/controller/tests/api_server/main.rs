@@ -2,6 +2,8 @@
 //!
 //! The operator runs with exactly the rights of `volley_controller::rbac`, by impersonation of a service account.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails loudly, its support too")]
+
 mod harness;
 mod players;
 
@@ -46,8 +48,9 @@ async fn a_load_test_runs_to_its_result_and_leaves_nothing_behind() {
     assert!(secret.is_some(), "the Secret of the run is owned by its Job");
     harness.play_ready(&job, 2).await;
     let start: StartDecision = harness.document(&keys::start(&run.uid().unwrap())).await;
-    assert_eq!(start.regions, [harness.target.clone()]);
+    assert_eq!(start.regions, std::slice::from_ref(&harness.target));
     harness.until(&run, Phase::Running).await;
+    harness.assert_quiet().await;
     harness.play_manifests(&run, &[0, 1]).await;
     let close: CloseDecision = harness.document(&keys::close(&run.uid().unwrap())).await;
     assert!(close.workers.iter().all(|worker| worker.manifest.is_some()) && close.workers.len() == 2, "{close:?}");
@@ -66,6 +69,7 @@ async fn a_load_test_runs_to_its_result_and_leaves_nothing_behind() {
         })
         .await;
     assert_eq!(load_test.status.unwrap().runs.unwrap().succeeded, 1);
+    harness.assert_quiet().await;
     let events: Api<Event> = Api::namespaced(harness.client.clone(), &harness.shop);
     let reasons: Vec<_> =
         events.list(&ListParams::default()).await.unwrap().items.into_iter().filter_map(|event| event.reason).collect();

@@ -3,19 +3,17 @@
 use std::time::Duration;
 
 use volley_api::load_test_run::{EndReason, Outcome, RunResult, ThresholdsOutcome, Verdict};
-use volley_storage::documents::{CloseDecision, Definition, StopReason};
+use volley_storage::documents::{CloseDecision, StopReason};
 
 use super::draft::Draft;
 use super::ending::{self, Conclusion};
-use super::observed::Frozen;
-use super::provision::share;
 use super::{Action, timing};
 use volley_api::condition::{ConditionType, Status};
 
 /// The result comes as an event of the run itself; this is for a lost one and for the limit.
 const CADENCE: Duration = Duration::from_secs(5);
 
-pub(super) fn aggregate(draft: &mut Draft<'_>, frozen: &Frozen) {
+pub(super) fn aggregate(draft: &mut Draft<'_>) {
     let Some(close) = &draft.observed.close else { return };
     let measured = close.workers.iter().filter(|worker| worker.manifest.is_some()).count();
     draft.condition(
@@ -33,7 +31,7 @@ pub(super) fn aggregate(draft: &mut Draft<'_>, frozen: &Frozen) {
     let result = draft.observed.run.status.as_ref().and_then(|status| status.result.as_ref());
     if let Some(result) = result {
         draft.condition(ConditionType::Aggregated, Status::True, "Aggregated", "The result is written");
-        let conclusion = conclusion(draft, &frozen.definition, close, result);
+        let conclusion = conclusion(draft, close, result);
         draft.conclude(&conclusion);
         return;
     }
@@ -70,29 +68,28 @@ fn no_result(draft: &Draft<'_>, close: &CloseDecision) -> Option<String> {
         .then(|| format!("The aggregator has not made a result within {} minutes", limit.as_secs().div_euclid(60)))
 }
 
-/// What the result means for the run, by the table in `docs/contributors/objects.md`.
-fn conclusion(draft: &Draft<'_>, definition: &Definition, close: &CloseDecision, result: &RunResult) -> Conclusion {
+/// What the result means for the run, by the table in `volley_api`. The aggregator is the only judge: whether enough was measured
+/// and what the thresholds say is its verdict, so that condition and result never disagree.
+fn conclusion(draft: &Draft<'_>, close: &CloseDecision, result: &RunResult) -> Conclusion {
     let coverage = &result.coverage;
-    let measured = format!("{} of {} workers were measured", coverage.workers_measured, coverage.workers_planned);
-    let (reason, words) = match (close.stopped, short_of_workers(draft, definition, result)) {
+    let partial = if coverage.partial > 0 { format!(", {} not to the end", coverage.partial) } else { String::new() };
+    let measured =
+        format!("{} of {} workers were measured{partial}", coverage.workers_measured, coverage.workers_planned);
+    let reason = close.stopped.map_or(EndReason::Completed, ending::of_stop);
+    let outcome = Outcome::of(reason, thresholds(result.verdict));
+    let message = match (close.stopped, outcome.reason) {
         (Some(stopped), _) => {
             let why = draft.observed.stop.as_ref().map_or_else(String::new, |stop| format!(": {}", stop.message));
-            (ending::of_stop(stopped), format!("{}{why}; {measured}", stopped_words(stopped)))
+            format!("{}{why}; {measured}", stopped_words(stopped))
         }
-        (None, Some(short)) => (EndReason::Inconclusive, short),
-        (None, None) => (EndReason::Completed, completed_words(result, &measured)),
-    };
-    let outcome = Outcome::of(reason, thresholds(result.verdict));
-    let message = match outcome.reason {
-        EndReason::ThresholdsFailed => format!("A threshold was missed; {words}"),
-        EndReason::Inconclusive if reason == EndReason::Completed => format!("A threshold cannot be judged; {words}"),
-        _ => words,
+        (None, EndReason::ThresholdsFailed) => format!("A threshold was missed; {measured}"),
+        (None, EndReason::Inconclusive) => format!("Too little was measured to judge the run; {measured}"),
+        (None, _) => completed_words(result, &measured),
     };
     Conclusion { outcome, message }
 }
 
-/// What the aggregator's verdict says about the thresholds. It may be `Inconclusive` for a lack of workers, too; then the reason
-/// says so first.
+/// What the aggregator's verdict says about the thresholds.
 fn thresholds(verdict: Verdict) -> ThresholdsOutcome {
     match verdict {
         Verdict::Passed => ThresholdsOutcome::Met,
@@ -118,21 +115,4 @@ fn completed_words(result: &RunResult, measured: &str) -> String {
         return format!("WARNING: every one of the {} requests failed; {measured}", result.requests);
     }
     format!("{} requests, {} errors; {measured}", result.requests, result.errors)
-}
-
-/// A region in which fewer workers measured the full time than must stay healthy.
-fn short_of_workers(draft: &Draft<'_>, definition: &Definition, result: &RunResult) -> Option<String> {
-    definition.regions.iter().find_map(|region| {
-        let progress = draft.status.regions.iter().find(|progress| progress.target == region.target);
-        let started = progress.map_or(region.workers, |progress| u32::try_from(progress.prepared).unwrap_or(0)).max(1);
-        let needed = share(started, definition.healthy_percent);
-        let measured = result.regions.iter().find(|measured| measured.target == region.target);
-        let full = measured.map_or(0, |measured| measured.started.saturating_sub(measured.partial));
-        (full < i64::from(needed)).then(|| {
-            format!(
-                "In {} only {full} of {started} workers measured the full time; at least {needed} are needed to judge the run",
-                region.target
-            )
-        })
-    })
 }

@@ -504,8 +504,7 @@ fn once_closed_the_workers_go_and_the_result_is_waited_for() {
 #[case::all_met(None, Verdict::Passed, 2, 0, EndReason::Completed, Phase::Succeeded)]
 #[case::one_missed(None, Verdict::Failed, 2, 0, EndReason::ThresholdsFailed, Phase::Failed)]
 #[case::one_cannot_be_judged(None, Verdict::Inconclusive, 2, 0, EndReason::Inconclusive, Phase::Failed)]
-#[case::a_worker_is_missing(None, Verdict::NotJudged, 1, 0, EndReason::Inconclusive, Phase::Failed)]
-#[case::a_worker_is_partial(None, Verdict::Passed, 2, 1, EndReason::Inconclusive, Phase::Failed)]
+#[case::too_little_was_measured(None, Verdict::Inconclusive, 1, 0, EndReason::Inconclusive, Phase::Failed)]
 #[case::stopped(Some(StopReason::Requested), Verdict::NotJudged, 2, 2, EndReason::Stopped, Phase::Stopped)]
 #[case::workers_lost(Some(StopReason::WorkersLost), Verdict::Inconclusive, 1, 1, EndReason::WorkersLost, Phase::Failed)]
 fn the_result_and_the_way_to_it_decide_the_end(

@@ -5,9 +5,7 @@ use super::simulation::World;
 pub(super) fn check(world: &World) {
     let loaded: Vec<_> = world.loaded_runs();
     assert!(loaded.len() <= 1, "runs {loaded:?} make load at the same time\n{}", world.story());
-    for fault in &world.faults {
-        panic!("{fault}\n{}", world.story());
-    }
+    assert!(world.faults.is_empty(), "{:?}\n{}", world.faults, world.story());
 }
 
 pub(super) fn check_settled(world: &World, steps: usize) {

@@ -131,7 +131,7 @@ impl World {
         self.version.to_string()
     }
 
-    fn tell(&mut self, text: String) {
+    fn tell(&mut self, text: &str) {
         self.story.push(format!("{} {text}", self.now));
     }
 
@@ -160,7 +160,7 @@ impl World {
     }
 
     pub(super) fn happen(&mut self, happening: &Happening) {
-        self.tell(format!("{happening:?}"));
+        self.tell(&format!("{happening:?}"));
         let version = self.bump();
         let now = self.now;
         match *happening {
@@ -283,12 +283,11 @@ impl World {
             let index = (0..RUNS).find(|index| uid(*index) == other).unwrap();
             let rival = self.runs[index].object.as_ref();
             let state = match rival {
-                None => RivalState::Gone,
                 Some(_) if self.runs[index].finished.is_none() => RivalState::Active,
                 Some(rival) if rival.metadata.finalizers.as_ref().is_some_and(|all| !all.is_empty()) => {
                     RivalState::Ending
                 }
-                Some(_) => RivalState::Gone,
+                Some(_) | None => RivalState::Gone,
             };
             Rival { uid: other, name: None, state }
         });
@@ -413,9 +412,10 @@ impl World {
         object.metadata.resource_version = Some(version);
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each action, none of which is long")]
     /// Does an action under the guards that the servers have; `false`: it was refused, or the run is gone.
     fn perform(&mut self, run: usize, observed: &Observed, action: &Action) -> bool {
-        self.tell(format!("run {run}: {action:?}"));
+        self.tell(&format!("run {run}: {action:?}"));
         let version = self.bump();
         let now = self.now;
         let story = format!("run {run}: {action:?}");
