@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use volley_stats::file::{self, FileError, Index, TAIL_BYTES, Tail, Writer};
 use volley_stats::statistics::LabelKey;
-use volley_stats::{Collection, Limits, SampleKind};
+use volley_stats::{Collection, Limits, Recorder, Sample, SampleKind};
 
 use crate::generators::{TIGHT, record, samples};
 
@@ -126,4 +126,65 @@ fn other_objects_and_versions_are_named() {
     longer.insert(8, 0);
     assert_eq!(file::decode(&longer), Err(FileError::Size { actual: good.len() as u64 + 1 }));
     assert_eq!(file::decode(b""), Err(FileError::Magic { place: "end" }));
+}
+
+/// Two requests: `a` with the codes 200 and 500 among its successes, `b` with one success.
+fn two_labels() -> Collection {
+    let mut recorder = Recorder::new(Limits::default());
+    for (label, code) in [("a", "200"), ("a", "500"), ("b", "200")] {
+        recorder.record(
+            0,
+            &Sample {
+                kind: SampleKind::Request,
+                label,
+                start_us: 0,
+                end_us: 5_000,
+                elapsed_us: 5_000,
+                first_byte_us: Some(1_000),
+                connect_us: None,
+                bytes: 3,
+                code,
+                message: "",
+                success: true,
+                active_users: None,
+            },
+        );
+    }
+    recorder.into_collection()
+}
+
+#[test]
+fn contradictions_are_refused_with_the_label_and_the_problem() {
+    let good = file::encode(&two_labels());
+    // Offsets in the layout of the module's documentation; the body begins with the record of `a`.
+    let record = 8;
+    let index = usize::try_from(tail(&good).unwrap().index_range().start).unwrap();
+    let histogram = good.windows(4).position(|window| window == [0x1c, 0x84, 0x93, 0x13]).unwrap();
+    let codes = good.windows(3).position(|window| window == b"200").unwrap();
+    for (at, bytes, expected) in [
+        (record, &[2][..], "label 'a' is contradictory: an outcome is marked neither 0 nor 1"),
+        (record + 1, &[0, 0][..], "label 'a' is contradictory: its sum does not fit"),
+        (record + 33, &[3][..], "label 'a' is contradictory: more samples were measured in detail than there are"),
+        (record + 41, &[0x10][..], "label 'a' is contradictory: its minimum and maximum do not fit its histogram"),
+        (
+            record + 49,
+            &[0xff, 0xff][..],
+            "label 'a' is contradictory: its minimum and maximum do not fit its histogram",
+        ),
+        (record + 57, &[9][..], "label 'a' is contradictory: more samples were measured in detail than there are"),
+        (histogram, &[0][..], "label 'a': histogram begins with 0x00849313"),
+        (codes, b"900", "label 'a' is contradictory: its response codes are not in order"),
+        (index, &[1][..], "the index is contradictory: its labels are not in order"),
+        (index, &[2][..], "the index is contradictory: a label is neither request nor transaction"),
+        (index + 5, b"c", "the index is contradictory: its labels are not in order"),
+        (index + 5, b"\xff", "the index holds a text that is not UTF-8"),
+        (index + 6, &[0xff; 8][..], "the index is contradictory: a record is longer than any file"),
+        (index + 6, &[1][..], "the index is contradictory: its records do not fill the file"),
+    ] {
+        let mut bad = good.clone();
+        bad[at..at + bytes.len()].copy_from_slice(bytes);
+        assert_ne!(bad, good, "{expected}");
+        let message = file::decode(&bad).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message} instead of {expected}");
+    }
 }

@@ -50,6 +50,9 @@ impl OwnedSample {
     }
 }
 
+/// A duration beyond what is kept apart.
+pub(crate) const BEYOND_US: u64 = 1 << 40;
+
 /// When the stop came in the tests that have one: in the middle of the start times that are generated.
 pub(crate) const STOP_US: i64 = 1_795_578_546_000_000;
 
@@ -66,7 +69,8 @@ pub(crate) fn sample() -> impl Strategy<Value = OwnedSample> {
     let start_us = STOP_US - 3_000_000..STOP_US + 3_000_000;
     let first_byte_us = proptest::option::of(0_u64..1_000_000);
     let users = proptest::option::of(1_u32..500);
-    (kind, label, start_us, duration_us(), first_byte_us, 0_u64..1_000_000, outcome, users).prop_map(
+    let elapsed_us = prop_oneof![20 => duration_us(), 1 => Just(BEYOND_US)];
+    (kind, label, start_us, elapsed_us, first_byte_us, 0_u64..1_000_000, outcome, users).prop_map(
         |(kind, label, start_us, elapsed_us, first_byte_us, bytes, (success, code, message), active_users)| {
             OwnedSample {
                 kind,

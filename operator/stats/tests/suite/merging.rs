@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use volley_stats::{Collection, Limits, SampleKind, file};
 
-use crate::generators::{OwnedSample, STOP_US, TIGHT, record, samples};
+use crate::generators::{BEYOND_US, OwnedSample, STOP_US, TIGHT, record, samples};
 
 /// Merges collections pairwise in an order that `choices` decides, so grouping and order are both arbitrary.
 fn merge_in_some_order(mut parts: Vec<Collection>, choices: &[Index]) -> Collection {
@@ -65,6 +65,7 @@ proptest! {
         let mut errors: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
         let mut interval: Option<(i64, i64)> = None;
         let mut bytes = 0;
+        let mut beyond = 0;
         for sample in &all {
             let end_us = sample.start_us + i64::try_from(sample.elapsed_us).unwrap();
             let cut_off = !sample.success && end_us >= STOP_US
@@ -75,6 +76,7 @@ proptest! {
                 let (first, last) = interval.unwrap_or((sample.start_us, end_us));
                 interval = Some((first.min(sample.start_us), last.max(end_us)));
                 bytes += sample.bytes;
+                beyond += u64::from(sample.elapsed_us == BEYOND_US);
                 if !sample.success {
                     *errors.entry((&sample.label, sample.code, sample.message)).or_default() += 1;
                 }
@@ -93,7 +95,7 @@ proptest! {
             counted.iter().filter(|((kind, _), _)| *kind == SampleKind::Request).map(|(_, [s, f, _])| s + f).sum();
         let total = collection.total();
         prop_assert_eq!((total.requests(), total.bytes()), (requests, bytes));
-        prop_assert_eq!(total.together().count(), requests);
+        prop_assert_eq!((total.together().count(), total.together().elapsed.clamped()), (requests, beyond));
         let grouped: BTreeMap<_, _> =
             collection.errors.iter().map(|(key, count)| ((&*key.label, &*key.code, &*key.message), count)).collect();
         prop_assert_eq!(grouped, errors);
