@@ -1,5 +1,6 @@
 //! Writes the result: histograms, `result.json`, rows, and last the run's status.
 
+use std::future::Future;
 use std::io::{BufWriter, Write};
 use std::time::Duration;
 
@@ -103,6 +104,9 @@ pub async fn rows(
 /// Writes `status.result` and `status.live` of the run, as field manager `volley-aggregator`.
 /// A run that is gone, or whose name another run has, needs no status: that is no error.
 ///
+/// The API server ignores a uid in a patch of a status. So the patch is first made as a dry run, whose answer says which
+/// object it would change; the real one carries that object's resource version. The right to patch is enough for both.
+///
 /// # Errors
 /// [`AggregateError::Status`].
 pub async fn run_status(
@@ -113,33 +117,41 @@ pub async fn run_status(
 ) -> Result<(), AggregateError> {
     let (namespace, name) = (document.run.namespace.as_str(), document.run.name.as_str());
     let runs: Api<LoadTestRun> = Api::namespaced(client.clone(), namespace);
-    let body = Patch::Apply(status::patch(document, result, live));
-    let parameters = PatchParams::apply(AGGREGATOR_MANAGER).force();
-    let failed = |words: String, class| AggregateError::Status {
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        words,
-        class,
-    };
+    let apply = PatchParams::apply(AGGREGATOR_MANAGER).force();
+    let dry = PatchParams { dry_run: true, ..apply.clone() };
+    let body = |version: Option<&str>| Patch::Apply(status::patch(document, result, live, version));
     let write = || async {
-        match tokio::time::timeout(CALL_TIMEOUT, runs.patch_status(name, &parameters, &body)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(kube::Error::Api(answer))) if answer.code == 404 || answer.code == 409 => {
-                tracing::warn!(
-                    namespace,
-                    name,
-                    answer = answer.message,
-                    "the run is gone; its result stays in the storage"
-                );
-                Ok(())
-            }
-            Ok(Err(kube::Error::Api(answer))) => {
-                let class = if answer.code >= 500 { FailureClass::Transient } else { FailureClass::NeedsChange };
-                Err(failed(answer.message.clone(), class))
-            }
-            Ok(Err(error)) => Err(failed(error.to_string(), FailureClass::Transient)),
-            Err(_) => Err(failed(format!("no answer within {} s", CALL_TIMEOUT.as_secs()), FailureClass::Transient)),
+        let Some(seen) = answered(document, runs.patch_status(name, &dry, &body(None))).await? else {
+            return Ok(false);
+        };
+        if seen.metadata.uid.as_deref() != Some(document.run.uid.as_str()) {
+            return Ok(false);
         }
+        let version = seen.metadata.resource_version.as_deref();
+        Ok(answered(document, runs.patch_status(name, &apply, &body(version))).await?.is_some())
     };
-    patiently(AggregateError::class, write).await
+    if !patiently(AggregateError::class, write).await? {
+        tracing::warn!(namespace, name, "the run is gone; its result stays in the storage");
+    }
+    Ok(())
+}
+
+/// The answer to one call within [`CALL_TIMEOUT`]; `None`: the run is not there. A conflict passes: the object has changed
+/// since it was seen.
+async fn answered(
+    document: &ResultDocument,
+    call: impl Future<Output = Result<LoadTestRun, kube::Error>>,
+) -> Result<Option<LoadTestRun>, AggregateError> {
+    let (words, class) = match tokio::time::timeout(CALL_TIMEOUT, call).await {
+        Ok(Ok(run)) => return Ok(Some(run)),
+        Ok(Err(kube::Error::Api(answer))) if answer.code == 404 => return Ok(None),
+        Ok(Err(kube::Error::Api(answer))) => {
+            let passes = answer.code == 409 || answer.code == 429 || answer.code >= 500;
+            (answer.message.clone(), if passes { FailureClass::Transient } else { FailureClass::NeedsChange })
+        }
+        Ok(Err(error)) => (error.to_string(), FailureClass::Transient),
+        Err(_) => (format!("no answer within {} s", CALL_TIMEOUT.as_secs()), FailureClass::Transient),
+    };
+    let (namespace, name) = (document.run.namespace.clone(), document.run.name.clone());
+    Err(AggregateError::Status { namespace, name, words, class })
 }

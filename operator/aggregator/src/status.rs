@@ -64,7 +64,7 @@ pub fn live(document: &ResultDocument, close_at: Timestamp) -> LiveFigures {
     let interval_us = document.interval.map_or(0, |interval| interval.length_us());
     let totals = &document.totals;
     LiveFigures {
-        at: Time(document.interval.map_or(close_at, |interval| interval.to)),
+        at: Time(whole_second(document.interval.map_or(close_at, |interval| interval.to))),
         users: signed(document.peak_users.unwrap_or(0)),
         request_rate: rate(totals.requests, interval_us),
         error_rate: ratio(totals.errors, totals.requests),
@@ -74,13 +74,22 @@ pub fn live(document: &ResultDocument, close_at: Timestamp) -> LiveFigures {
     }
 }
 
-/// The body of the server-side apply. The uid makes it a conflict where another run took the name.
+/// The body of the server-side apply. With a resource version it is refused where the object has changed since.
 #[must_use]
-pub fn patch(document: &ResultDocument, result: &RunResult, live: &LiveFigures) -> Value {
+pub fn patch(
+    document: &ResultDocument,
+    result: &RunResult,
+    live: &LiveFigures,
+    resource_version: Option<&str>,
+) -> Value {
+    let mut metadata = json!({"name": document.run.name, "namespace": document.run.namespace});
+    if let Some(version) = resource_version {
+        metadata["resourceVersion"] = Value::from(version);
+    }
     json!({
         "apiVersion": format!("{}/{}", volley_api::GROUP, volley_api::VERSION),
         "kind": "LoadTestRun",
-        "metadata": {"name": document.run.name, "namespace": document.run.namespace, "uid": document.run.uid},
+        "metadata": metadata,
         "status": {"result": result, "live": live},
     })
 }
@@ -123,6 +132,11 @@ fn cut(warning: &str) -> String {
         Some((end, _)) => format!("{}…", &warning[..end]),
         None => warning.to_owned(),
     }
+}
+
+/// Kubernetes' `Time` has whole seconds; a fraction would be cut by the API server on the way.
+fn whole_second(instant: Timestamp) -> Timestamp {
+    Timestamp::from_second(instant.as_second()).unwrap_or(instant)
 }
 
 /// The API knows signed numbers only.

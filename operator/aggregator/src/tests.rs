@@ -132,7 +132,9 @@ async fn what_is_written_is_what_one_merge_of_everything_gives() {
     }
     let aggregated = bench.aggregate().await.unwrap();
     let mut whole = Collection::default();
-    collections.iter().for_each(|(_, collection)| whole.merge(collection));
+    for (_, collection) in &collections {
+        whole.merge(collection);
+    }
     assert!(bench.bytes(&keys::histograms(RUN)).await == volley_stats::file::encode(&whole));
     let mut eu = collections[0].1.clone();
     eu.merge(&collections[1].1);

@@ -1,5 +1,7 @@
 //! The command line: every subcommand, flag and environment variable in one place. `docs/reference/cli.md` is made from it.
 
+#![allow(clippy::doc_markdown, reason = "the help shows these texts as they are")]
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +9,26 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{aggregator, collector, operator, positive_duration, storage};
 use crate::report::Output;
+
+const RUN: &str = "Run a load test and follow it to its result.\n\n\
+    With -f, applies every object of the file (server-side apply, field manager volley-cli) and follows the run which \
+    that triggers; where it triggers none, because nothing changed or the trigger is Manual, creates one and follows \
+    that. With NAME, creates a run of an existing LoadTest. Each call follows exactly one run.\n\n\
+    Progress goes to standard error, the result to standard output. Ctrl-C stops following; the run goes on.\n\n\
+    Exit codes: 0 the run ended well; 1 a threshold was missed; 2 wrong usage or an invalid manifest, no run was \
+    started; 3 the run could not start or was skipped; 4 it ended early or cannot be judged; 5 the cluster did not do \
+    what was asked, or the run was not followed to its end; 130 interrupted, the run goes on.";
+const RESULT: &str = "Show the result of a run.\n\n\
+    As a table it comes from the run's status. As JSON it is the whole result.json from the storage: with the embedded \
+    storage through the API server (needs the rights to read the Secret volley-storage and to forward ports in the \
+    operator's namespace), else from S3 with your AWS credentials.\n\n\
+    Exit codes: 0 shown; 2 wrong usage; 5 not shown, the message says why.";
+const VALIDATE: &str = "Check manifests without a cluster.\n\n\
+    Checks every LoadTest, LoadTestRun and RegionTarget of the file against its schema and rules; other kinds are \
+    skipped. Exit codes: 0 all valid; 2 something is wrong, each violation on a line of standard error.";
+const STORAGE: &str = "Part of the system: S3 and DynamoDB in one process, for clusters without AWS.\n\n\
+    For laptops and tests: no replication, no encryption, no backup. Both addresses answer GET /healthz without a \
+    signature.";
 
 /// Distributed load tests on Kubernetes.
 #[derive(Debug, Parser)]
@@ -21,10 +43,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a load test and follow it to its result.
+    #[command(long_about = RUN)]
     Run(RunArguments),
     /// Show the result of a run.
+    #[command(long_about = RESULT)]
     Result(ResultArguments),
     /// Check manifests without a cluster.
+    #[command(long_about = VALIDATE)]
     Validate(ValidateArguments),
     /// Show versions.
     Version(VersionArguments),
@@ -35,6 +60,7 @@ pub enum Command {
     /// Part of the system: merge what the workers of one run uploaded.
     Aggregator(aggregator::Arguments),
     /// Part of the system: S3 and DynamoDB in one process, for clusters without AWS.
+    #[command(long_about = STORAGE)]
     Storage(storage::Arguments),
 }
 
@@ -51,17 +77,7 @@ pub struct ClusterArguments {
 
 /// Arguments of `volley run`.
 #[derive(Debug, Args)]
-#[command(
-    override_usage = "volley run -f FILE [OPTIONS]\n       volley run NAME [OPTIONS]",
-    long_about = "Run a load test and follow it to its result.\n\n\
-        With -f, applies every object of the file (server-side apply, field manager volley-cli) and follows the run which \
-        that triggers; where it triggers none, because nothing changed or the trigger is Manual, creates one and follows \
-        that. With NAME, creates a run of an existing LoadTest. Each call follows exactly one run.\n\n\
-        Progress goes to standard error, the result to standard output. Ctrl-C stops following; the run goes on.\n\n\
-        Exit codes: 0 the run ended well; 1 a threshold was missed; 2 wrong usage or an invalid manifest, no run was started; 3 the run could not \
-        start or was skipped; 4 it ended early or cannot be judged; 5 the cluster did not do what was asked, or the run \
-        was not followed to its end; 130 interrupted, the run goes on."
-)]
+#[command(override_usage = "volley run -f FILE [OPTIONS]\n       volley run NAME [OPTIONS]")]
 pub struct RunArguments {
     /// Name of an existing LoadTest: creates a run of it.
     #[arg(value_name = "NAME", required_unless_present = "file", conflicts_with = "file")]
@@ -82,11 +98,6 @@ pub struct RunArguments {
 
 /// Arguments of `volley result`.
 #[derive(Debug, Args)]
-#[command(long_about = "Show the result of a run.\n\n\
-    As a table it comes from the run's status. As JSON it is the whole result.json from the storage: with the embedded \
-    storage through the API server (needs the rights to read the Secret volley-storage and to forward ports in the \
-    operator's namespace), else from S3 with your AWS credentials.\n\n\
-    Exit codes: 0 shown; 2 wrong usage; 5 not shown, the message says why.")]
 pub struct ResultArguments {
     /// Name of the LoadTestRun.
     #[arg(value_name = "RUN")]
@@ -104,9 +115,6 @@ pub struct ResultArguments {
 
 /// Arguments of `volley validate`.
 #[derive(Debug, Args)]
-#[command(long_about = "Check manifests without a cluster.\n\n\
-    Checks every LoadTest, LoadTestRun and RegionTarget of the file against its schema and rules; other kinds are \
-    skipped. Exit codes: 0 all valid; 2 something is wrong, each violation on a line of standard error.")]
 pub struct ValidateArguments {
     /// The file; `-`: standard input.
     #[arg(short, long, value_name = "FILE")]

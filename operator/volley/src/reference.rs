@@ -59,6 +59,9 @@ fn row(page: &mut String, argument: &Arg) {
         defaults.collect::<Vec<_>>().join(",")
     };
     let mut help = argument.get_help().map(ToString::to_string).unwrap_or_default().replace('\n', " ");
+    if !help.ends_with('.') {
+        help.push('.');
+    }
     if argument.is_required_set() {
         help.push_str(" Required.");
     }

@@ -1,8 +1,10 @@
 //! `volley run` against a real API server: each call follows exactly one run.
 //!
 //! The operator's part is played by the test, in a namespace of its own: it triggers by the documented rule, as fast or as
-//! slowly as a case says, and ends every run with a result. The LoadTests name a RegionTarget that does not exist, so that
+//! slowly as a case says, and ends every run with a result. The tests name a `RegionTarget` that does not exist, so that
 //! an operator that runs on the same API server leaves them alone.
+
+#![cfg(test)]
 
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -28,7 +30,7 @@ const VARIABLE: &str = "VOLLEY_TEST_KUBECONFIG";
 /// How the operator behaves.
 #[derive(Clone, Copy)]
 struct Manners {
-    /// It looks at LoadTests only after this long.
+    /// It looks at definitions only after this long.
     slowness: Duration,
     /// It brings runs to their end.
     ends_runs: bool,
@@ -76,7 +78,7 @@ impl Scene {
         runs.items.iter().map(ResourceExt::name_any).collect()
     }
 
-    /// A file with a ConfigMap and the LoadTest `checkout`.
+    /// A file with a script and the test `checkout`.
     fn file(&self, trigger: Option<&str>, users: i64) -> String {
         let mut spec = json!({
             "scenario": {"locust": {"script": {"configMap": {"name": "script", "key": "locustfile.py"}}}},

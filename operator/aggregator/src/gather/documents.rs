@@ -13,7 +13,7 @@ use crate::retry::patiently;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// What a run may take beyond waiting for its workers and its load: shutdown and upload of the workers (90 s, 5 min), the
 /// last manifests (2 min), and a restart of the operator.
-const SLACK: Duration = Duration::from_secs(15 * 60);
+const SLACK: Duration = Duration::from_mins(15);
 
 /// The documents that the result is made of.
 #[derive(Clone, Debug, PartialEq)]

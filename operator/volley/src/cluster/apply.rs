@@ -24,13 +24,12 @@ pub async fn apply(cluster: &Cluster, documents: &[Document], namespace: &str) -
     let mut answers = Vec::with_capacity(documents.len());
     for document in documents {
         let key = (document.api_version.clone(), document.kind.clone());
-        let (resource, capabilities) = match known.get(&key) {
-            Some(found) => found.clone(),
-            None => {
-                let found = discover(cluster, document).await?;
-                known.insert(key, found.clone());
-                found
-            }
+        let (resource, capabilities) = if let Some(found) = known.get(&key) {
+            found.clone()
+        } else {
+            let found = discover(cluster, document).await?;
+            known.insert(key, found.clone());
+            found
         };
         let api: Api<DynamicObject> = if capabilities.scope == Scope::Cluster {
             Api::all_with(cluster.client.clone(), &resource)

@@ -35,7 +35,7 @@ use crate::follow::snapshot::one_line;
 /// How often the LoadTest is read.
 const INTERVAL: Duration = Duration::from_millis(500);
 /// How long the operator may take to trigger a run. It takes milliseconds, its restart some seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What became of the trigger.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! `volley operator`: settings from flags and environment, then the controllers.
 
+#![allow(clippy::doc_markdown, reason = "the help shows these texts as they are")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ use crate::cluster::storage;
 use crate::cluster::{bounded, connect};
 use crate::exit::Exit;
 use crate::follow::ending::Ending;
+use crate::follow::snapshot::one_line;
 use crate::report::{self, Output};
 
 /// Runs the command.
@@ -49,20 +50,16 @@ pub async fn run(arguments: &ResultArguments) -> Result<Exit, CommandError> {
 
 /// Why there is no result to show.
 fn no_result(run: &LoadTestRun, namespace: &str, name: &str) -> String {
-    match Ending::of(run) {
-        Some(ending) => {
-            let message = crate::follow::snapshot::one_line(&ending.message);
-            format!("run {namespace}/{name} ended without a result ({}): {message}", ending.reason)
-        }
-        None => {
-            let phase = run.status.as_ref().and_then(|status| status.phase);
-            let phase = phase.map_or_else(|| "waiting".to_owned(), |phase| format!("{phase:?}"));
-            format!(
-                "run {namespace}/{name} has no result yet, it is {phase}; wait for it: kubectl -n {namespace} wait \
-                 --for=condition=Finished loadtestrun/{name} --timeout=1h"
-            )
-        }
+    if let Some(ending) = Ending::of(run) {
+        let message = one_line(&ending.message);
+        return format!("run {namespace}/{name} ended without a result ({}): {message}", ending.reason);
     }
+    let phase = run.status.as_ref().and_then(|status| status.phase);
+    let phase = phase.map_or_else(|| "waiting".to_owned(), |phase| format!("{phase:?}"));
+    format!(
+        "run {namespace}/{name} has no result yet, it is {phase}; wait for it: kubectl -n {namespace} wait \
+         --for=condition=Finished loadtestrun/{name} --timeout=1h"
+    )
 }
 
 #[cfg(test)]

@@ -12,9 +12,6 @@ use crate::signals;
 
 /// Arguments of `volley storage`.
 #[derive(Debug, Args)]
-#[command(long_about = "Part of the system: S3 and DynamoDB in one process, for clusters without AWS.\n\n\
-    For laptops and tests: no replication, no encryption, no backup. Both addresses answer GET /healthz without a \
-    signature.")]
 pub struct Arguments {
     /// Folder of all data; made where it is missing. One process a folder.
     #[arg(long, env = "VOLLEY_DATA_DIR", value_name = "FOLDER")]

@@ -36,7 +36,7 @@ fn text() -> String {
     ];
     lines.extend(pinned(PINNED));
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
-    lines.iter().map(|(name, version)| format!("{name:<width$}{version}\n")).collect()
+    lines.into_iter().fold(String::new(), |text, (name, version)| text + &format!("{name:<width$}{version}\n"))
 }
 
 fn json() -> Value {

@@ -27,7 +27,7 @@ use snapshot::Snapshot;
 /// How often the run is read. A person sees seconds.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long reading may fail before following ends: a restart of an API server takes less.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Which run is followed. The uid tells it from a later one of the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]

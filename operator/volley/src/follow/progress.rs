@@ -33,7 +33,7 @@ impl<W: Write> Progress<W> {
         for note in &snapshot.notes {
             self.note(note);
         }
-        let told = self.told_by(snapshot);
+        let told = told_by(snapshot);
         if self.screen.in_place() || self.told.as_ref() != Some(&told) {
             self.screen.replace(&snapshot.line());
             self.told = Some(told);
@@ -56,12 +56,12 @@ impl<W: Write> Progress<W> {
     pub fn finish(&mut self) {
         self.screen.clear();
     }
+}
 
-    fn told_by(&self, snapshot: &Snapshot) -> Told {
-        let running = snapshot.phase == Some(Phase::Running) && snapshot.starts_in.is_none();
-        let left = snapshot.load_left.filter(|_| running).map(|left| left.div_ceil(PLAIN_STEP_SECONDS));
-        (snapshot.phase, snapshot.regions.clone(), left)
-    }
+fn told_by(snapshot: &Snapshot) -> Told {
+    let running = snapshot.phase == Some(Phase::Running) && snapshot.starts_in.is_none();
+    let left = snapshot.load_left.filter(|_| running).map(|left| left.div_ceil(PLAIN_STEP_SECONDS));
+    (snapshot.phase, snapshot.regions.clone(), left)
 }
 
 #[cfg(test)]
