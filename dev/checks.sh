@@ -53,11 +53,16 @@ check_licences() {
   (cd "$VOLLEY_ROOT" && cargo-deny --offline check --hide-inclusion-graph licenses bans sources)
 }
 
+check_python() {
+  "$VOLLEY_ROOT/container/taurus/lint.sh"
+}
+
 lint_steps() {
   step "Shell scripts parse" check_shell
   step "Rust is formatted" check_rust_format
   step "Rust lints" check_rust_lints
   step "Go is formatted, vetted and tested" check_go
+  step "Python is formatted and linted" check_python
   step "Generated files and the rules of the house" check_generated
   step "The chart is sound" check_chart
   step "Licences of what is linked" check_licences

@@ -90,12 +90,14 @@ fn run_annotation(definition: &Definition) -> BTreeMap<String, String> {
     BTreeMap::from([(RUN_ANNOTATION.to_owned(), format!("{}/{}", definition.run.namespace, definition.run.name))])
 }
 
-/// Pod Security `restricted`, for the pod.
+/// Pod Security `restricted`, for the pod. The user is named here too, although every container names its own: the pod's sandbox
+/// takes it from here, and containerd 1.6 refuses a sandbox with a group and no user.
 fn pod_security() -> PodSecurityContext {
     PodSecurityContext {
         fs_group: Some(GROUP_ID),
         run_as_group: Some(GROUP_ID),
         run_as_non_root: Some(true),
+        run_as_user: Some(VOLLEY_USER_ID),
         seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
         ..PodSecurityContext::default()
     }
