@@ -201,7 +201,7 @@ class TheForcedConfiguration(Temporary):
                 "jmeter": {"path": "/evil", "version": "2.13", "detect-plugins": True, "shutdown-port": 4445},
                 "console": {"disable": False},
                 "consolidator": {"generalize-labels": 0, "max-buffer-len": "1h"},
-                "locust": {"dry-install": False},
+                "locust": {"class": "evil.Executor", "dry-install": False},
             },
             "reporting": [{"module": "blazemeter"}, {"module": "final-stats", "dump-xml": "/elsewhere"}],
             "services": [{"module": "shellexec"}],
@@ -217,7 +217,7 @@ class TheForcedConfiguration(Temporary):
         self.assertEqual(modules["jmeter"]["shutdown-port"], 20_000)
         self.assertIs(modules["console"]["disable"], True)
         self.assertEqual([modules["consolidator"][key] for key in ("generalize-labels", "max-buffer-len")], [2000, "5s"])
-        self.assertIs(modules["locust"]["dry-install"], True)
+        self.assertEqual(dict(modules["locust"]), {"class": configuration.LOCUST, "dry-install": True})
         summary = {"module": "final-stats", "dump-xml": str(self.folder / "artifacts/final-stats.xml")}
         self.assertEqual([dict(item) for item in config["reporting"]], [summary])
         self.assertEqual(config["services"][-1]["module"], configuration.GATE)
