@@ -1,9 +1,12 @@
 """The launcher with real Taurus and a stand-in for JMeter, or with nothing to run at all: every way to leave."""
 
 import os
+import signal
 import unittest
 
 from .worker import FAKE_JMETER, WorkerTest, plan
+
+LATE = {"reason": "Late", "message": "not prepared at the start instant"}
 
 
 class BeforeTaurus(WorkerTest):
@@ -63,6 +66,45 @@ class WithAStandIn(WorkerTest):
         self.assertFalse((self.work / "artifacts" / "final-stats.xml").exists())
         self.assertEqual(self.samples(), 0)
 
+    def refused_after_the_launch(self) -> None:
+        """66 and no load, without a wait for an upload of which there is none (20 s in `launch.json`)."""
+        self.assertLess(self.until_file(self.work / "status" / "ended.json", 15), 8)
+        self.assertEqual(self.exit_code(5), 66)
+        self.assertIn("not started (Late): not prepared", self.said())
+        self.assertFalse((self.work / "status" / "released.json").exists())
+        self.assertFalse((self.work / "status" / "failed.json").exists())
+        self.assertEqual(self.samples(), 0)
+        self.assertEqual(self.left_behind(), [])
+
+    def test_a_refusal_while_held_is_66_at_once(self) -> None:
+        self.run_fake()
+        self.until_prepared()
+        self.write("refused.json", LATE)
+        self.refused_after_the_launch()
+
+    def test_a_refusal_is_66_also_where_a_stop_and_an_upload_follow_it(self) -> None:
+        self.run_fake()
+        self.until_prepared()
+        self.write("refused.json", LATE)
+        self.write("stop.json", {"reason": "Deleted", "message": LATE["message"]})
+        (self.control / "uploaded").touch()
+        self.refused_after_the_launch()
+
+    def test_a_refusal_while_taurus_prepares_is_66(self) -> None:
+        self.run_fake()
+        self.until_file(self.work / "taurus.log")
+        self.write("refused.json", LATE)
+        self.refused_after_the_launch()
+        self.assertFalse((self.work / "status" / "prepared.json").exists())
+
+    def test_a_refused_taurus_that_does_not_leave_is_killed(self) -> None:
+        self.run_fake("stop=2, kill=1")
+        self.until_prepared()
+        # Stopped by a signal, it cannot see the refusal.
+        os.kill(self.taurus(), signal.SIGSTOP)
+        self.write("refused.json", LATE)
+        self.refused_after_the_launch()
+
     def test_an_eviction_while_held_is_70_so_that_a_replacement_takes_the_place(self) -> None:
         self.run_fake()
         self.until_prepared()
@@ -106,12 +148,16 @@ class WithAStandIn(WorkerTest):
         self.until_prepared()
         self.open_gate()
         self.until_samples()
-        taurus = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and self.is_taurus(pid)]
-        self.assertEqual(len(taurus), 1)
-        os.kill(taurus[0], 9)
+        os.kill(self.taurus(), signal.SIGKILL)
         self.assertEqual(self.leave(10), 0)
         self.assertEqual(self.status("ended.json")["exitCode"], 137)
         self.assertEqual(self.left_behind(), [])
+
+    def taurus(self) -> int:
+        """Its process id."""
+        found = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and self.is_taurus(pid)]
+        self.assertEqual(len(found), 1)
+        return found[0]
 
     def is_taurus(self, pid: str) -> bool:
         try:

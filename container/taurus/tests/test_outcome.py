@@ -12,6 +12,7 @@ def expected(seen: Seen) -> ExitCode:
     rows = [
         (seen.released and (seen.samples or seen.stopped or seen.evicted), ExitCode.DONE),
         (seen.released, ExitCode.NO_RESULT),
+        (seen.refused, ExitCode.REFUSED),
         (seen.failed, ExitCode.NEEDS_CHANGE),
         (seen.stopped, ExitCode.DONE),
         (seen.evicted, ExitCode.BROKEN_CONTRACT),
@@ -23,13 +24,13 @@ def expected(seen: Seen) -> ExitCode:
 
 class ExitCodes(unittest.TestCase):
     def test_every_combination_follows_the_contract(self) -> None:
-        for values in itertools.product((False, True), repeat=6):
+        for values in itertools.product((False, True), repeat=7):
             seen = Seen(*values)
             with self.subTest(seen=seen):
                 self.assertEqual(decide(seen), expected(seen))
 
     def test_a_script_is_never_blamed_once_the_gate_was_open(self) -> None:
-        for values in itertools.product((False, True), repeat=5):
+        for values in itertools.product((False, True), repeat=6):
             self.assertNotEqual(decide(Seen(True, *values)), ExitCode.NEEDS_CHANGE)
 
     def test_the_numbers_are_those_of_the_jobs_rules(self) -> None:

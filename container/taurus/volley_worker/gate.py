@@ -77,7 +77,8 @@ class Gate(Service):
             raise NormalShutdown("The collector asked for the stop")
 
     def _stopped(self) -> bool:
-        return self.folders.control.stop.exists()
+        """A refusal after `launch.json` (late: not prepared at the start instant) ends Taurus like a stop."""
+        return self.folders.control.stop.exists() or self.folders.control.refused.exists()
 
     def _hold(self) -> None:
         deadline = time.monotonic() + MAXIMUM_HOLD_SECONDS

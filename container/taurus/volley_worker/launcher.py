@@ -72,8 +72,7 @@ class Launcher:
 
         self._wait(self.limits.launch, lambda: control.launch.exists() or control.refused.exists() or control.stop.exists() or self.evicted)
         if control.refused.exists():
-            refusal = documents.read(control.refused)
-            say(f"not started ({refusal.get('reason')}): {refusal.get('message')}")
+            say(refusal(control.refused))
             return ExitCode.REFUSED
         if control.launch.exists():
             return self._run_taurus(documents.read_launch(control.launch))
@@ -104,16 +103,19 @@ class Launcher:
             evicted=self.evicted,
             prepared=work.prepared.exists(),
             failed=work.failed.exists(),
+            refused=control.refused.exists(),
         )
         code = decide(seen)
         if code is ExitCode.NO_RESULT:
             documents.write(work.failed, words.of_start(output.lines, work.workspace, taurus_code).document())
+        elif code is ExitCode.REFUSED:
+            output.note(refusal(control.refused))
         elif code is ExitCode.NEEDS_CHANGE and not seen.failed:
             documents.write(work.failed, words.of_taurus(output.lines, work.workspace, taurus_code).document())
         output.note(f"Taurus ended with exit code {taurus_code}; this container will exit with {int(code)} ({code.name})")
         output.close()
         self._end(taurus_code, stopped or self.evicted)
-        if code is not ExitCode.BROKEN_CONTRACT:
+        if code not in (ExitCode.BROKEN_CONTRACT, ExitCode.REFUSED):
             self._wait_for_upload(self.limits.failed_upload if code is ExitCode.NEEDS_CHANGE else launch.upload_timeout)
         return code
 
@@ -155,7 +157,8 @@ class Launcher:
         return code
 
     def _asked(self) -> bool:
-        return self.folders.control.stop.exists()
+        control = self.folders.control
+        return control.stop.exists() or control.refused.exists()
 
     def _carry_out(self, action: "StopAction | None", pid: int, output: Output) -> None:
         if action is StopAction.ASK:
@@ -240,6 +243,12 @@ def has_samples(artifacts: Path) -> bool:
                 if file.readline().endswith(b"\n") and file.readline().endswith(b"\n"):
                     return True
     return False
+
+
+def refusal(path: Path) -> str:
+    """The collector's reason, for people."""
+    document = documents.read(path)
+    return f"not started ({document.get('reason')}): {document.get('message')}"
 
 
 def say(text: str) -> None:

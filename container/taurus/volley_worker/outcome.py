@@ -30,12 +30,17 @@ class Seen:
     """The gate has written prepared.json."""
     failed: bool
     """The gate has written failed.json."""
+    refused: bool
+    """The collector has written refused.json."""
 
 
 def decide(seen: Seen) -> ExitCode:
     """The exit code. Taurus' own code takes no part: 1 may be a stopped JMeter with long requests, 0 one with only errors."""
     if seen.released:
         return ExitCode.DONE if seen.samples or seen.stopped or seen.evicted else ExitCode.NO_RESULT
+    if seen.refused:
+        # Before a failure: the collector looks for one before it refuses, so this one came too late to be uploaded.
+        return ExitCode.REFUSED
     if seen.failed:
         return ExitCode.NEEDS_CHANGE
     if seen.stopped:

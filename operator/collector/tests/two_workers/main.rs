@@ -311,7 +311,7 @@ async fn a_worker_that_is_not_prepared_at_the_instant_never_starts_load() {
     // Taurus needs a second and more to come to the gate.
     run.start_in(Duration::from_millis(50)).await;
     let began = Timestamp::now();
-    worker.exit_code().await;
+    assert_eq!(worker.exit_code().await, 66, "{}", worker.log());
     assert!(since(began) < 20.0, "{}", worker.log());
     assert!(!worker.control("start").exists());
     let refused = std::fs::read_to_string(worker.control("refused.json")).unwrap();
