@@ -60,14 +60,17 @@ impl Bench {
     /// Connects to the cluster that the environment names.
     pub async fn connect() -> Self {
         let named = |variable: &str| {
-            std::env::var(variable)
-                .unwrap_or_else(|_| panic!("{variable} is not set: run these tests by `make test`, which prepares a cluster"))
+            std::env::var(variable).unwrap_or_else(|_| {
+                panic!("{variable} is not set: run these tests by `make test`, which prepares a cluster")
+            })
         };
         let kubeconfig = PathBuf::from(named("VOLLEY_ACCEPTANCE_KUBECONFIG"));
         let volley = PathBuf::from(named("VOLLEY_BINARY"));
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let config = Kubeconfig::read_from(&kubeconfig).expect("the kubeconfig can be read");
-        let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.expect("the kubeconfig is complete");
+        let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default())
+            .await
+            .expect("the kubeconfig is complete");
         let client = Client::try_from(config).expect("a client can be made");
         Self { client, kubeconfig, volley }
     }
@@ -158,12 +161,21 @@ impl Bench {
         let selector = ListParams::default().labels(&format!("{}={run_uid}", labels::RUN_UID));
         let mut found = Vec::new();
         let jobs: Api<Job> = Api::all(self.client.clone());
-        found.extend(jobs.list(&selector).await.expect("Jobs can be listed").iter().map(|job| format!("Job {}", job.name_any())));
+        found.extend(
+            jobs.list(&selector).await.expect("Jobs can be listed").iter().map(|job| format!("Job {}", job.name_any())),
+        );
         let pods: Api<Pod> = Api::all(self.client.clone());
-        found.extend(pods.list(&selector).await.expect("pods can be listed").iter().map(|pod| format!("Pod {}", pod.name_any())));
+        found.extend(
+            pods.list(&selector).await.expect("pods can be listed").iter().map(|pod| format!("Pod {}", pod.name_any())),
+        );
         let secrets: Api<Secret> = Api::all(self.client.clone());
         found.extend(
-            secrets.list(&selector).await.expect("Secrets can be listed").iter().map(|secret| format!("Secret {}", secret.name_any())),
+            secrets
+                .list(&selector)
+                .await
+                .expect("Secrets can be listed")
+                .iter()
+                .map(|secret| format!("Secret {}", secret.name_any())),
         );
         found
     }
@@ -216,8 +228,8 @@ impl Bench {
         };
         let settings = StorageSettings::from_lookup(environment).expect("the settings are complete");
         let keys = KeyPair {
-            access_key_id: "volley".to_owned(),
-            secret_access_key: String::from_utf8(root_key.clone()).expect("the root key is text"),
+            access_key: "volley".to_owned(),
+            secret_key: String::from_utf8(root_key.clone()).expect("the root key is text"),
         };
         Storage { objects: ObjectStore::with_key(&settings, &keys), _forward: forward }
     }

@@ -13,7 +13,10 @@ pub fn measured(example_name: &str, old_name: &str, name: &str, hold_for: &str) 
     let text = example(example_name)
         .replace(&format!("name: {old_name}\n"), &format!("name: {name}\n"))
         .replace("holdFor: 10s", &format!("holdFor: {hold_for}"));
-    assert!(text.contains(&format!("name: {name}\n")) && text.contains(&format!("holdFor: {hold_for}")), "the example has changed");
+    assert!(
+        text.contains(&format!("name: {name}\n")) && text.contains(&format!("holdFor: {hold_for}")),
+        "the example has changed"
+    );
     format!("{}\n  artifacts: {{samples: true}}\n", text.trim_end())
 }
 
@@ -66,7 +69,9 @@ class Visitor(HttpUser:
 /// A JMeter test whose JMX is well formed and names a class that JMeter does not have.
 #[must_use]
 pub fn unknown_class(name: &str) -> String {
-    let text = example("jmeter.yaml").replace("catalogue-script", name).replace("name: catalogue\n", &format!("name: {name}\n"));
+    let text = example("jmeter.yaml")
+        .replace("catalogue-script", name)
+        .replace("name: catalogue\n", &format!("name: {name}\n"));
     let broken = text
         .replace("<ConstantTimer ", "<com.example.NoSuchTimer ")
         .replace("</ConstantTimer>", "</com.example.NoSuchTimer>")

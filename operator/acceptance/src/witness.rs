@@ -25,7 +25,11 @@ pub async fn raw_samples(store: &ObjectStore, run_uid: &str) -> Vec<RawSample> {
         if !(object.key.contains("/samples/") && object.key.contains("kpi")) {
             continue;
         }
-        let packed = store.get(&object.key, 1 << 30).await.expect("the samples can be fetched").expect("a listed object is there");
+        let packed = store
+            .get(&object.key, 1 << 30)
+            .await
+            .expect("the samples can be fetched")
+            .expect("a listed object is there");
         let text = zstd::decode_all(packed.as_ref()).expect("the samples are zstd");
         let mut reader = csv::Reader::from_reader(text.as_slice());
         for row in reader.deserialize::<BTreeMap<String, String>>() {
@@ -56,12 +60,24 @@ pub async fn summed_xml(store: &ObjectStore, run_uid: &str) -> (u64, u64, u64) {
         if !object.key.ends_with("/final-stats.xml") {
             continue;
         }
-        let bytes = store.get(&object.key, 1 << 30).await.expect("the XML can be fetched").expect("a listed object is there");
+        let bytes =
+            store.get(&object.key, 1 << 30).await.expect("the XML can be fetched").expect("a listed object is there");
         let text = String::from_utf8(bytes.to_vec()).expect("the XML is text");
-        let whole = text.split("<Group label=\"\">").nth(1).and_then(|rest| rest.split("</Group>").next()).expect("the XML has totals");
+        let whole = text
+            .split("<Group label=\"\">")
+            .nth(1)
+            .and_then(|rest| rest.split("</Group>").next())
+            .expect("the XML has totals");
         let value = |element: &str| -> u64 {
-            let after = whole.split(&format!("<{element} value=\"")).nth(1).unwrap_or_else(|| panic!("the XML has no {element}"));
-            after.split('"').next().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{element} is no number"))
+            let after = whole
+                .split(&format!("<{element} value=\""))
+                .nth(1)
+                .unwrap_or_else(|| panic!("the XML has no {element}"));
+            after
+                .split('"')
+                .next()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_else(|| panic!("{element} is no number"))
         };
         sums.0 += value("throughput");
         sums.1 += value("fail");

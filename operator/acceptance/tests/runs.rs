@@ -25,8 +25,11 @@ async fn assert_a_run_is_true(test: &str, manifest: &str) {
 
     let storage = bench.storage().await;
     let store = &storage.objects;
-    let (document, _) =
-        store.get_document::<ResultDocument>(&keys::result(&uid)).await.expect("the result can be read").expect("result.json is there");
+    let (document, _) = store
+        .get_document::<ResultDocument>(&keys::result(&uid))
+        .await
+        .expect("the result can be read")
+        .expect("result.json is there");
     let totals = &document.totals;
     assert_eq!(i64::try_from(totals.requests), Ok(result.requests), "status and result.json agree");
     assert!(totals.requests > 50, "there was load: {} requests", totals.requests);
@@ -108,7 +111,12 @@ async fn assert_the_script_is_refused(test: &str, manifest: &str, words: &[&str]
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_jmx_with_an_unknown_class_is_refused_in_jmeters_words() {
-    assert_the_script_is_refused("refused-jmeter", &manifests::unknown_class("refused-jmeter"), &["com.example.NoSuchTimer"]).await;
+    assert_the_script_is_refused(
+        "refused-jmeter",
+        &manifests::unknown_class("refused-jmeter"),
+        &["com.example.NoSuchTimer"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,8 +143,12 @@ async fn a_stopped_run_ends_its_load_within_5_s_and_keeps_what_ran() {
     assert_eq!(reason(&run, "Succeeded").expect("the condition is there").0, "Stopped");
     let uid = run.uid().expect("a run has a uid");
     let storage = bench.storage().await;
-    let (document, _) =
-        storage.objects.get_document::<ResultDocument>(&keys::result(&uid)).await.expect("readable").expect("there is a result");
+    let (document, _) = storage
+        .objects
+        .get_document::<ResultDocument>(&keys::result(&uid))
+        .await
+        .expect("readable")
+        .expect("there is a result");
     assert!(document.totals.requests > 0, "results of what ran are kept");
     let last = document.interval.expect("there were samples").to;
     let seconds = last.duration_since(stopped_at).as_secs_f64();
@@ -161,7 +173,8 @@ async fn volley_run_makes_exactly_one_run_per_call_whatever_the_trigger() {
     let name = runs[1].name_any();
     let json = bench.volley(&["result", &name, "--namespace", NAMESPACE, "-o", "json"], None).await;
     assert_eq!(json.code, 0, "{}", json.errors);
-    let document: ResultDocument = serde_json::from_str(&json.output).expect("volley result -o json prints result.json");
+    let document: ResultDocument =
+        serde_json::from_str(&json.output).expect("volley result -o json prints result.json");
     assert_eq!(Some(document.run.uid), runs[1].uid());
     bench.delete_test(test).await;
 }
@@ -182,7 +195,8 @@ async fn a_second_run_while_one_is_active_is_skipped() {
     let deadline = Instant::now() + Duration::from_secs(30);
     let skipped = loop {
         let runs = bench.runs(test).await;
-        let other = runs.iter().find(|run| run.uid() != first.uid() && condition(run, "Finished") == Some("True")).cloned();
+        let other =
+            runs.iter().find(|run| run.uid() != first.uid() && condition(run, "Finished") == Some("True")).cloned();
         if let Some(run) = other {
             break run;
         }
@@ -195,7 +209,12 @@ async fn a_second_run_while_one_is_active_is_skipped() {
         assert!(Instant::now() < deadline, "the first run did not end");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    let first = bench.runs(test).await.into_iter().find(|run| run.uid() == first.uid()).expect("the first run is there");
-    assert_eq!(reason(&first, "Succeeded").expect("the condition is there").0, "Completed", "the first run is unharmed");
+    let first =
+        bench.runs(test).await.into_iter().find(|run| run.uid() == first.uid()).expect("the first run is there");
+    assert_eq!(
+        reason(&first, "Succeeded").expect("the condition is there").0,
+        "Completed",
+        "the first run is unharmed"
+    );
     bench.delete_test(test).await;
 }

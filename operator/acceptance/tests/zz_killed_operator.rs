@@ -21,7 +21,10 @@ async fn kill_the_operator(bench: &Bench) -> String {
     let mut killed = 0;
     for entry in std::fs::read_dir("/proc").expect("this test runs on the node's machine") {
         let path = entry.expect("readable").path();
-        let Some(pid) = path.file_name().and_then(|name| name.to_str()).filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+        let Some(pid) = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
         else {
             continue;
         };
