@@ -98,7 +98,7 @@ impl Bench {
         let mut stdin = child.stdin.take().expect("standard input is piped");
         stdin.write_all(input.unwrap_or_default().as_bytes()).await.expect("the manifest can be handed over");
         drop(stdin);
-        tokio::time::timeout(Duration::from_secs(300), child.wait_with_output())
+        tokio::time::timeout(Duration::from_mins(5), child.wait_with_output())
             .await
             .unwrap_or_else(|_| panic!("{} {arguments:?} did not end within 300 s", program.display()))
             .expect("the command's output can be read")
@@ -188,7 +188,7 @@ impl Bench {
             if left.is_empty() {
                 return;
             }
-            assert!(began.elapsed() < Duration::from_secs(60), "left after the run: {left:?}");
+            assert!(began.elapsed() < Duration::from_mins(1), "left after the run: {left:?}");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }

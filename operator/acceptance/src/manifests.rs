@@ -23,7 +23,7 @@ pub fn measured(example_name: &str, old_name: &str, name: &str, hold_for: &str) 
 /// A Locust test with an inline script, two workers, for some seconds.
 #[must_use]
 pub fn locust(name: &str, script: &str, hold_for: &str, trigger: &str) -> String {
-    let indented: String = script.lines().map(|line| format!("          {line}\n")).collect();
+    let indented = script.lines().map(|line| format!("          {line}")).collect::<Vec<_>>().join("\n");
     format!(
         "apiVersion: volley.dev/v1alpha1
 kind: LoadTest
@@ -33,7 +33,8 @@ spec:
     locust:
       script:
         inline: |
-{indented}  load: {{usersPerWorker: 3, holdFor: {hold_for}}}
+{indented}
+  load: {{usersPerWorker: 3, holdFor: {hold_for}}}
   regions: [{{target: local, workers: 2}}]
   trigger: {trigger}
   artifacts: {{samples: true}}

@@ -1,4 +1,10 @@
 //! Whole runs: what a user applies, and what must then be true.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "test code: a failure is a panic with a message"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -91,7 +97,7 @@ async fn assert_the_script_is_refused(test: &str, manifest: &str, words: &[&str]
     let bench = Bench::connect().await;
     let began = Instant::now();
     bench.apply(manifest).await;
-    let run = bench.wait_finished(test, Duration::from_secs(60)).await;
+    let run = bench.wait_finished(test, Duration::from_mins(1)).await;
     let (reason, message) = reason(&run, "Succeeded").expect("a finished run says whether it succeeded");
     assert_eq!(reason, "ScriptFailed", "{message}");
     for word in words {
@@ -131,7 +137,7 @@ async fn a_stopped_run_ends_its_load_within_5_s_and_keeps_what_ran() {
     let test = "stopped";
     bench.apply(&manifests::locust(test, manifests::VISITOR, "120s", "Once")).await;
     let running = |run: &LoadTestRun| condition(run, "Started") == Some("True");
-    let run = bench.wait_for_run(test, Duration::from_secs(60), "started", running).await;
+    let run = bench.wait_for_run(test, Duration::from_mins(1), "started", running).await;
     tokio::time::sleep(Duration::from_secs(8)).await;
     let runs: Api<LoadTestRun> = Api::namespaced(bench.client.clone(), NAMESPACE);
     let stop = json!({"spec": {"stop": {"reason": "seen enough"}}});

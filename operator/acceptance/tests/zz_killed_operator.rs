@@ -1,5 +1,11 @@
 //! The operator dies in the middle of a run. A test file of its own: cargo runs files one after the other, so that no other
 //! test loses its operator.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "test code: a failure is a panic with a message"
+)]
 
 use std::time::Duration;
 
@@ -45,9 +51,9 @@ async fn a_run_whose_operator_is_killed_ends_as_if_nothing_had_happened() {
     let test = "killed-operator";
     bench.apply(&manifests::locust(test, manifests::VISITOR, "12s", "Once")).await;
     let running = |run: &LoadTestRun| condition(run, "Started") == Some("True");
-    let before = bench.wait_for_run(test, Duration::from_secs(60), "started", running).await;
+    let before = bench.wait_for_run(test, Duration::from_mins(1), "started", running).await;
     kill_the_operator(&bench).await;
-    let run = bench.wait_finished(test, Duration::from_secs(120)).await;
+    let run = bench.wait_finished(test, Duration::from_mins(2)).await;
     assert_eq!(reason(&run, "Succeeded").expect("the condition is there").0, "Completed");
     assert_eq!(bench.runs(test).await.len(), 1, "no second run");
     let (old, new) = (before.status.expect("a status"), run.status.clone().expect("a status"));
