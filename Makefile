@@ -40,6 +40,8 @@ format:
 .PHONY: generate
 generate:
 	@cargo xtask generate
+	@VOLLEY_WRITE_REFERENCE=1 cargo test --quiet --package volley the_reference
+	@VOLLEY_WRITE_REFERENCE=1 cargo test --quiet --package volley-controller --lib the_charts_roles
 
 ## figures: measure what docs/verification.md reports (release build)
 .PHONY: figures

@@ -10,21 +10,30 @@ remove_clusters() {
   fi
 }
 
-unit_tests() {
-  (cd "$VOLLEY_ROOT" && cargo test --locked --workspace --exclude volley-acceptance)
+# One compilation for all: the programs that the tests start and the image holds are built by it too.
+build_tests() {
+  (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-tests.log" cargo test --locked --workspace --no-run)
+  install -m 0755 "$CARGO_TARGET_DIR/debug/volley" "$VOLLEY_BIN/volley"
+  export VOLLEY_BINARY=$VOLLEY_BIN/volley
 }
 
-# The tests that need an API server, a worker's environment or both. Each is ignored where its variable is not set, so
-# their number is compared with what the code has: none can be left out by accident.
+unit_tests() {
+  (cd "$VOLLEY_ROOT" && cargo test --locked --workspace)
+}
+
+# Ignored by a plain `cargo test`, because they need an API server or Taurus with its engines. Each fails without them.
 prepared_tests() {
   VOLLEY_TEST_KUBECONFIG=$("$VOLLEY_BIN/cluster" kubeconfig api-test)
-  export VOLLEY_TEST_KUBECONFIG
-  (cd "$VOLLEY_ROOT" && cargo test --locked --workspace --exclude volley-acceptance -- --ignored)
+  VOLLEY_WORKER_VENV=$VOLLEY_CACHE/worker-venv VOLLEY_JMETER=$VOLLEY_CACHE/jmeter/bin/jmeter
+  export VOLLEY_TEST_KUBECONFIG VOLLEY_WORKER_VENV VOLLEY_JMETER
+  (cd "$VOLLEY_ROOT" && RUST_TEST_THREADS=2 cargo test --locked --workspace --lib \
+    --test rules --test api_server --test one_run_per_call --test two_workers -- --ignored)
 }
 
 acceptance_tests() {
-  VOLLEY_ACCEPTANCE_KUBECONFIG=$KUBECONFIG VOLLEY_BINARY=$VOLLEY_BIN/volley RUST_TEST_THREADS=3 \
-    bash -c 'cd "$VOLLEY_ROOT" && cargo test --locked --package volley-acceptance -- --nocapture'
+  export VOLLEY_ACCEPTANCE_KUBECONFIG=$KUBECONFIG
+  (cd "$VOLLEY_ROOT" && RUST_TEST_THREADS=3 cargo test --locked --workspace \
+    --test runs --test operator_killed -- --ignored --nocapture)
 }
 
 trap remove_clusters EXIT
@@ -34,8 +43,8 @@ step "Install Debian packages" install_packages
 remove_clusters
 step "Build the development cluster" build_cluster_program
 step "Build helm" install_helm
-step "Build volley" build_volley
 lint_steps
+step "Build volley and its tests" build_tests
 step "Prepare a worker without an image" "$VOLLEY_ROOT/container/taurus/dev-setup.sh"
 step "Unit and property tests" unit_tests
 step "Tests of the worker's parts with real engines" "$VOLLEY_ROOT/container/taurus/test.sh"

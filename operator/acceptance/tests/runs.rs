@@ -78,16 +78,19 @@ fn assert_percentiles(figures: &Figures, samples: &[witness::RawSample], what: &
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster with Volley: `make test` prepares it"]
 async fn an_http_test_ends_with_the_numbers_of_its_raw_samples() {
     assert_a_run_is_true("true-http", &manifests::measured("http.yaml", "checkout", "true-http", "8s")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster with Volley: `make test` prepares it"]
 async fn a_jmx_ends_with_the_numbers_of_its_raw_samples() {
     assert_a_run_is_true("true-jmeter", &manifests::measured("jmeter.yaml", "catalogue", "true-jmeter", "8s")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster with Volley: `make test` prepares it"]
 async fn a_locust_test_ends_with_the_numbers_of_its_raw_samples() {
     assert_a_run_is_true("true-locust", &manifests::measured("locust.yaml", "browse", "true-locust", "8s")).await;
 }
@@ -116,6 +119,7 @@ async fn assert_the_script_is_refused(test: &str, manifest: &str, words: &[&str]
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster with Volley: `make test` prepares it"]
 async fn a_jmx_with_an_unknown_class_is_refused_in_jmeters_words() {
     assert_the_script_is_refused(
         "refused-jmeter",
@@ -126,12 +130,14 @@ async fn a_jmx_with_an_unknown_class_is_refused_in_jmeters_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster with Volley: `make test` prepares it"]
 async fn a_locust_file_with_a_syntax_error_is_refused_in_pythons_words() {
     let manifest = manifests::locust("refused-locust", manifests::SYNTAX_ERROR, "5s", "Once");
     assert_the_script_is_refused("refused-locust", &manifest, &["SyntaxError"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster with Volley: `make test` prepares it"]
 async fn a_stopped_run_ends_its_load_within_5_s_and_keeps_what_ran() {
     let bench = Bench::connect().await;
     let test = "stopped";
@@ -165,6 +171,7 @@ async fn a_stopped_run_ends_its_load_within_5_s_and_keeps_what_ran() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster with Volley: `make test` prepares it"]
 async fn volley_run_makes_exactly_one_run_per_call_whatever_the_trigger() {
     let bench = Bench::connect().await;
     let test = "one-per-call";
@@ -186,6 +193,7 @@ async fn volley_run_makes_exactly_one_run_per_call_whatever_the_trigger() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster with Volley: `make test` prepares it"]
 async fn a_second_run_while_one_is_active_is_skipped() {
     let bench = Bench::connect().await;
     let test = "no-overlap";

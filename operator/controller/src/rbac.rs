@@ -86,6 +86,7 @@ pub fn rights(rules: &'static [Rule]) -> impl Iterator<Item = Right> {
 }
 
 #[cfg(test)]
+#[allow(clippy::format_push_string, reason = "a test that is run once a build")]
 mod tests {
     use super::*;
 
@@ -96,5 +97,36 @@ mod tests {
         assert!(shown.contains(&"patch jobs.batch".to_owned()) && shown.contains(&"list pods".to_owned()));
         let aggregator: Vec<_> = rights(AGGREGATOR_CLUSTER).map(|right| right.to_string()).collect();
         assert_eq!(aggregator, ["patch loadtestruns/status.volley.dev"]);
+    }
+
+    /// The file from which the chart makes its roles.
+    fn chart_file() -> String {
+        let quoted = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
+            format!("[{}]", names.join(", "))
+        };
+        let mut text = "# Made from operator/controller/src/rbac.rs by `make generate`. Do not edit.\n".to_owned();
+        for (section, rules) in [
+            ("aggregatorCluster", AGGREGATOR_CLUSTER),
+            ("operatorCluster", OPERATOR_CLUSTER),
+            ("operatorNamespace", OPERATOR_NAMESPACE),
+            ("workerNamespace", WORKER_NAMESPACE),
+        ] {
+            text += &format!("{section}:\n");
+            for rule in rules {
+                let (resources, verbs) = (quoted(rule.resources), quoted(rule.verbs));
+                text += &format!("- apiGroups: [{:?}]\n  resources: {resources}\n  verbs: {verbs}\n", rule.group);
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_charts_roles_are_the_rules_of_this_module() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/volley/generated/rbac.yaml");
+        if std::env::var_os("VOLLEY_WRITE_REFERENCE").is_some() {
+            std::fs::write(path, chart_file()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), chart_file(), "run `make generate` and commit the file");
     }
 }
