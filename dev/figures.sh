@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# `make figures`: measures what docs/verification.md reports, with the release build, on a cluster of its own.
+source "$(dirname "$0")/steps.sh"
+source "$VOLLEY_ROOT/dev/install.sh"
+export VOLLEY_PROFILE=${VOLLEY_PROFILE:-release}
+
+build_profile() {
+  (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-$VOLLEY_PROFILE.log" \
+    cargo build --locked --profile "$VOLLEY_PROFILE" --package volley)
+  local folder=$VOLLEY_PROFILE
+  [[ $folder == dev ]] && folder=debug
+  export VOLLEY_BINARY=$CARGO_TARGET_DIR/$folder/volley
+}
+
+# operator_memory: resident memory of the operator's process, in MiB, a minute after it started and without work.
+operator_memory() {
+  sleep 60
+  local container pid
+  container=$(kubectl get pods -n volley-system -l app.kubernetes.io/component=operator -o jsonpath='{.items[0].status.containerStatuses[0].containerID}')
+  container=${container##*/}
+  for pid in $(grep -ls "$container" /proc/[0-9]*/cgroup 2>/dev/null | cut -d/ -f3); do
+    if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q 'volley operator'; then
+      awk '/^(VmRSS|RssAnon)/ {printf "    operator, idle: %s %.1f MiB\n", $1, $2 / 1024}' "/proc/$pid/status"
+    fi
+  done
+}
+
+image_sizes() {
+  local image
+  for image in volley taurus target; do
+    printf '    image %s: %.0f MB\n' "$image" "$(stat -c %s "$VOLLEY_CACHE/images/$image.tar" | awk '{print $1 / 1e6}')"
+  done
+}
+
+# times_of_run EXAMPLE TEST: seconds from apply to the first sample and from the last sample to the result in the status.
+times_of_run() {
+  local run created finished document
+  "$VOLLEY_BINARY" run --namespace default -f "$VOLLEY_ROOT/examples/$1.yaml" >/dev/null 2>&1
+  run=$(kubectl get loadtestruns -n default -l volley.dev/load-test="$2" --sort-by=.metadata.creationTimestamp -o jsonpath='{.items[-1:].metadata.name}')
+  created=$(kubectl get loadtestrun -n default "$run" -o jsonpath='{.metadata.creationTimestamp}')
+  finished=$(kubectl get loadtestrun -n default "$run" -o jsonpath='{.status.conditions[?(@.type=="Aggregated")].lastTransitionTime}')
+  document=$("$VOLLEY_BINARY" result "$run" --namespace default -o json 2>/dev/null)
+  jq -r --arg created "$created" --arg finished "$finished" --arg example "$1" '
+    def seconds: sub("\\.[0-9]+Z$"; "Z") | fromdate;
+    "    \($example): apply to first sample \(([.workers[].firstSampleAt] | min | seconds) - ($created | seconds)) s, " +
+    "last sample to status.result \(($finished | seconds) - (.interval.to | seconds)) s (times to the whole second)"' <<<"$document"
+}
+
+collector_load() {
+  (cd "$VOLLEY_ROOT" && cargo run --quiet --locked --profile "$VOLLEY_PROFILE" -p volley-collector --example measure_collector -- 1000 60 50)
+}
+
+trap '"$VOLLEY_BIN/cluster" down figures >/dev/null 2>&1' EXIT
+step "Build volley ($VOLLEY_PROFILE)" build_profile
+step "Build the images" build_images
+step "Start a cluster" "$VOLLEY_BIN/cluster" up figures
+KUBECONFIG=$("$VOLLEY_BIN/cluster" kubeconfig figures)
+export KUBECONFIG
+step "Load the images" load_images figures
+step "Install Volley with Helm" install_chart
+step "Start a target to aim at" start_target
+step "Memory of the operator" operator_memory
+step "Sizes of the images" image_sizes
+step "Times of a Locust run" times_of_run locust browse
+step "Times of an HTTP run" times_of_run http checkout
+step "The collector at 1,000 samples a second, 50 labels, 60 s" collector_load
+print_times
