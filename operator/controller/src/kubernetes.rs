@@ -237,7 +237,8 @@ where
     Ok(())
 }
 
-/// Delete an object of a uid, and in the background what it owns. That it is gone already is success.
+/// Delete an object of a uid once what it owns is gone: as long as a Job is there, its pods may be. That it is gone already is
+/// success.
 ///
 /// # Errors
 /// As [`call`].
@@ -246,7 +247,7 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {
     let parameters = DeleteParams {
-        propagation_policy: Some(PropagationPolicy::Background),
+        propagation_policy: Some(PropagationPolicy::Foreground),
         preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
         ..DeleteParams::default()
     };

@@ -6,12 +6,13 @@ use std::time::Duration;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Config, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, oneshot};
+use tokio::task::JoinSet;
 use volley_api::crd::{Kind, crd};
 use volley_api::load_test_run::Phase;
 use volley_api::{LoadTest, LoadTestRun, RegionTarget, labels, names};
@@ -38,6 +39,7 @@ pub(super) struct Harness {
     pub(super) installation: String,
     pub(super) storage: Server,
     _data: tempfile::TempDir,
+    _garbage_collector: JoinSet<()>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -53,6 +55,23 @@ pub(super) async fn eventually<T>(what: &str, limit: Duration, mut ask: impl Asy
     }
 }
 
+/// Plays the garbage collector, which an API server alone has not: a Job that is deleted in the foreground goes once its pods are
+/// gone, and there are none here.
+async fn collect_garbage(client: Client, namespaces: [String; 2]) {
+    loop {
+        for namespace in &namespaces {
+            let jobs: Api<Job> = Api::namespaced(client.clone(), namespace);
+            for job in jobs.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default() {
+                if job.metadata.deletion_timestamp.is_some() {
+                    let done = json!({"metadata": {"finalizers": null}});
+                    jobs.patch(&job.name_any(), &PatchParams::default(), &Patch::Merge(done)).await.ok();
+                }
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 impl Harness {
     pub(super) async fn start() -> Self {
         let guard = turn().lock().await;
@@ -62,16 +81,20 @@ impl Harness {
         let client = Client::try_from(config.clone()).unwrap();
         let unique = format!("{:x}", jiff::Timestamp::now().as_nanosecond() % (1 << 40));
         let data = tempfile::tempdir().unwrap();
+        let (workers, system) = (format!("workers-{unique}"), format!("system-{unique}"));
+        let mut garbage_collector = JoinSet::new();
+        garbage_collector.spawn(collect_garbage(client.clone(), [workers.clone(), system.clone()]));
         let harness = Self {
             client,
             config,
             shop: format!("shop-{unique}"),
-            workers: format!("workers-{unique}"),
-            system: format!("system-{unique}"),
+            workers,
+            system,
             target: format!("t-{unique}"),
             installation: format!("test-{unique}"),
             storage: Server::start_on_free_ports(data.path()).await.unwrap(),
             _data: data,
+            _garbage_collector: garbage_collector,
             _turn: guard,
         };
         harness.install().await;
