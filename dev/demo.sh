@@ -19,7 +19,11 @@ source "$VOLLEY_ROOT/dev/install.sh"
 
 step "Check the toolchains" check_toolchains
 step "Install Debian packages" install_packages
-step "Build the development cluster" build_cluster_program
+if [[ -z $where ]]; then
+  step "Build the development cluster" build_cluster_program
+elif ! need kubectl "it talks to the cluster of your kubeconfig" "see https://kubernetes.io/docs/tasks/tools"; then
+  exit 1
+fi
 step "Build helm" install_helm
 step "Build volley" build_volley
 step "Build the images" build_images

@@ -43,6 +43,10 @@ push_images() {
 
 # install_chart: as a user installs it. The digest makes pods of an older build go, although the tag stays.
 install_chart() {
+  # Helm installs the definitions of objects and never changes them; an upgrade brings them first.
+  if helm status volley --namespace volley-system >/dev/null 2>&1; then
+    kubectl apply --server-side --force-conflicts -f "$VOLLEY_ROOT/crds"
+  fi
   helm upgrade --install volley "$VOLLEY_ROOT/charts/volley" --namespace volley-system --create-namespace \
     --set image.volley="$IMAGE_VOLLEY" --set image.worker="$IMAGE_WORKER" --set operator.startDelay=5s \
     --set-string podAnnotations."volley\.dev/build"="$(stat -c %Y-%s "$VOLLEY_CACHE/images/volley.tar")" \
