@@ -16,6 +16,7 @@ if [[ $where == current && -z $prefix ]]; then
 fi
 
 source "$VOLLEY_ROOT/dev/install.sh"
+one_at_a_time
 
 step "Check the toolchains" check_toolchains
 step "Install Debian packages" install_packages
@@ -29,14 +30,10 @@ step "Build volley" build_volley
 step "Build the images" build_images
 if [[ $where == current ]]; then
   step "Push the images to $prefix" push_images "$prefix"
+  volley_and_target
 else
-  step "Start the cluster" "$VOLLEY_BIN/cluster" up demo
-  KUBECONFIG=$("$VOLLEY_BIN/cluster" kubeconfig demo)
-  export KUBECONFIG
-  step "Load the images" load_images demo
+  cluster_with_volley demo
 fi
-step "Install Volley with Helm" install_chart
-step "Start a target to aim at" start_target
 step "Run a load test with two workers" "$VOLLEY_BIN/volley" run --namespace default -f "$VOLLEY_ROOT/examples/http.yaml"
 print_times
 

@@ -2,6 +2,7 @@
 # `make figures`: measures what docs/verification.md reports, with the release build, on a cluster of its own.
 source "$(dirname "$0")/steps.sh"
 source "$VOLLEY_ROOT/dev/install.sh"
+one_at_a_time
 export VOLLEY_PROFILE=${VOLLEY_PROFILE:-release}
 
 build_profile() {
@@ -53,12 +54,7 @@ collector_load() {
 trap '"$VOLLEY_BIN/cluster" down figures >/dev/null 2>&1' EXIT
 step "Build volley ($VOLLEY_PROFILE)" build_profile
 step "Build the images" build_images
-step "Start a cluster" "$VOLLEY_BIN/cluster" up figures
-KUBECONFIG=$("$VOLLEY_BIN/cluster" kubeconfig figures)
-export KUBECONFIG
-step "Load the images" load_images figures
-step "Install Volley with Helm" install_chart
-step "Start a target to aim at" start_target
+cluster_with_volley figures
 step "Memory of the operator" operator_memory
 step "Sizes of the images" image_sizes
 step "Times of a Locust run" times_of_run locust browse

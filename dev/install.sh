@@ -57,3 +57,18 @@ start_target() {
   sed "s|localhost/volley-target:dev|$IMAGE_TARGET|" "$VOLLEY_ROOT/examples/target.yaml" | kubectl apply --server-side -f -
   kubectl rollout status --namespace default deployment/volley-target --timeout=120s
 }
+
+# cluster_with_volley NAME: a cluster on this machine with Volley and the target; KUBECONFIG names it from then on.
+cluster_with_volley() {
+  step "Start the cluster $1" "$VOLLEY_BIN/cluster" up "$1"
+  KUBECONFIG=$("$VOLLEY_BIN/cluster" kubeconfig "$1")
+  export KUBECONFIG
+  step "Load the images" load_images "$1"
+  volley_and_target
+}
+
+# volley_and_target: onto the cluster of KUBECONFIG.
+volley_and_target() {
+  step "Install Volley with Helm" install_chart
+  step "Start a target to aim at" start_target
+}

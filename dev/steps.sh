@@ -20,7 +20,8 @@ step() {
   local name=$1 began=$SECONDS
   shift
   printf '\n==> %s\n' "$name"
-  if ! "$@"; then
+  # Descriptor 8 is the lock of one_at_a_time; what goes on running after this command must not keep it.
+  if ! "$@" 8>&-; then
     printf '\n==> FAILED: %s (after %d s)\n' "$name" $((SECONDS - began)) >&2
     print_times >&2
     exit 1
@@ -50,6 +51,15 @@ with_progress() {
     tail -n 60 "$log" >&2
     printf '    the whole output: %s\n' "$log" >&2
     return 1
+  fi
+}
+
+# one_at_a_time: checkouts share binaries and images, so that only one of these commands works at a time on a machine.
+one_at_a_time() {
+  exec 8>"$VOLLEY_CACHE/command.lock"
+  if ! flock --nonblock 8; then
+    echo "Another make demo, test, test-full or figures works on this machine; waiting for it."
+    flock 8
   fi
 }
 

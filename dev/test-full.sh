@@ -4,6 +4,7 @@ source "$(dirname "$0")/steps.sh"
 source "$VOLLEY_ROOT/dev/install.sh"
 
 part=${1:-}
+one_at_a_time
 case $part in
 cluster)
   step "Check the toolchains" check_toolchains
@@ -18,12 +19,7 @@ examples)
   step "Build helm" install_helm
   step "Build volley" build_volley
   step "Build the images" build_images
-  step "Start a cluster" "$VOLLEY_BIN/cluster" up test
-  KUBECONFIG=$("$VOLLEY_BIN/cluster" kubeconfig test)
-  export KUBECONFIG
-  step "Load the images" load_images test
-  step "Install Volley with Helm" install_chart
-  step "Start a target to aim at" start_target
+  cluster_with_volley test
   for example in http jmeter locust; do
     step "Example $example" "$VOLLEY_BIN/volley" run --namespace default -f "$VOLLEY_ROOT/examples/$example.yaml"
   done

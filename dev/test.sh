@@ -36,6 +36,7 @@ acceptance_tests() {
     --test runs --test operator_killed -- --ignored --nocapture)
 }
 
+one_at_a_time
 trap remove_clusters EXIT
 
 step "Check the toolchains" check_toolchains
@@ -52,12 +53,7 @@ step "Start an API server" "$VOLLEY_BIN/cluster" up --api-server-only api-test
 step "Tests against the API server and real workers" prepared_tests
 step "Remove the API server" "$VOLLEY_BIN/cluster" down api-test
 step "Build the images" build_images
-step "Start a cluster" "$VOLLEY_BIN/cluster" up test
-KUBECONFIG=$("$VOLLEY_BIN/cluster" kubeconfig test)
-export KUBECONFIG
-step "Load the images" load_images test
-step "Install Volley with Helm" install_chart
-step "Start a target to aim at" start_target
+cluster_with_volley test
 step "Whole runs on the cluster" acceptance_tests
 step "The commands of the documents" "$VOLLEY_ROOT/dev/test-documents.sh"
 print_times
