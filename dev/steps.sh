@@ -83,8 +83,9 @@ need() {
 
 check_toolchains() {
   local missing=0
-  need cargo "Rust builds Volley" "apt-get install -y rustup && rustup toolchain install 1.95.0   (or see https://rustup.rs)" || missing=1
-  need go "Go builds the development clusters, 1.26 or newer" "see https://go.dev/dl" || missing=1
+  need cargo "Rust builds Volley" "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --default-toolchain 1.95.0 && . ~/.cargo/env" || missing=1
+  need go "Go builds the development clusters, 1.26 or newer" \
+    "curl -fsSL https://go.dev/dl/go1.26.8.linux-amd64.tar.gz | tar -C /usr/local -xz && export PATH=\$PATH:/usr/local/go/bin" || missing=1
   if [[ $(id -u) -ne 0 ]]; then
     echo "error: run this as root: the development clusters need network namespaces and containerd." >&2
     missing=1
