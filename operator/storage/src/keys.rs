@@ -41,6 +41,18 @@ pub fn close(run_uid: &str) -> String {
     format!("runs/v1/{run_uid}/control/close.json")
 }
 
+/// The frozen list of the checkpoints that the final merge reads. The aggregator writes it once.
+#[must_use]
+pub fn checkpoints(run_uid: &str) -> String {
+    format!("runs/v1/{run_uid}/control/checkpoints.json")
+}
+
+/// A frozen copy of a checkpoint's object, by the lower-case hexadecimal SHA-256 of its bytes. No worker may write there.
+#[must_use]
+pub fn frozen_checkpoint_object(run_uid: &str, sha256: &str) -> String {
+    format!("runs/v1/{run_uid}/checkpoints/{sha256}")
+}
+
 /// The result of a run.
 #[must_use]
 pub fn result(run_uid: &str) -> String {
@@ -59,6 +71,18 @@ pub fn region_histograms(run_uid: &str, target: &str) -> String {
     format!("runs/v1/{run_uid}/regions/{target}/histograms")
 }
 
+/// The merged series of a run, all regions together.
+#[must_use]
+pub fn series(run_uid: &str) -> String {
+    format!("runs/v1/{run_uid}/series")
+}
+
+/// The merged series of one region of a run.
+#[must_use]
+pub fn region_series(run_uid: &str, target: &str) -> String {
+    format!("runs/v1/{run_uid}/regions/{target}/series")
+}
+
 /// Prefix of all manifests of a run. Ends with a slash.
 #[must_use]
 pub fn manifests_prefix(run_uid: &str) -> String {
@@ -69,6 +93,44 @@ pub fn manifests_prefix(run_uid: &str) -> String {
 #[must_use]
 pub fn workers_prefix(run_uid: &str, target: &str) -> String {
     format!("runs/v1/{run_uid}/workers/{target}/")
+}
+
+/// Prefix of what all attempts of one worker wrote. Ends with a slash.
+#[must_use]
+pub fn worker_prefix(run_uid: &str, target: &str, index: u32) -> String {
+    format!("{}{index}/", workers_prefix(run_uid, target))
+}
+
+/// Name of the checkpoint document below an attempt's prefix.
+pub const CHECKPOINT: &str = "checkpoint.json";
+
+/// One of the two places for the objects of a checkpoint. A writer fills the one that the document does not name, then
+/// replaces the document: whoever reads the document finds its objects whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum CheckpointSlot {
+    /// The first.
+    #[default]
+    Even,
+    /// The second.
+    Odd,
+}
+
+impl CheckpointSlot {
+    /// The place for the next checkpoint.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Even => Self::Odd,
+            Self::Odd => Self::Even,
+        }
+    }
+
+    fn number(self) -> u8 {
+        match self {
+            Self::Even => 0,
+            Self::Odd => 1,
+        }
+    }
 }
 
 /// Identity of one attempt of one worker: target, index and pod.
@@ -102,6 +164,30 @@ impl WorkerAttempt {
         format!("{}{name}", self.prefix(run_uid))
     }
 
+    /// Key of the attempt's newest checkpoint document.
+    #[must_use]
+    pub fn checkpoint(&self, run_uid: &str) -> String {
+        self.object(run_uid, CHECKPOINT)
+    }
+
+    /// Key of an object that belongs to a checkpoint in the given slot, see [`Checkpoint`](crate::documents::Checkpoint).
+    #[must_use]
+    pub fn checkpoint_object(&self, run_uid: &str, slot: CheckpointSlot, name: &str) -> String {
+        format!("{}checkpoint/{}/{name}", self.prefix(run_uid), slot.number())
+    }
+
+    /// The attempt whose checkpoint document has this key; `None` for any other key.
+    #[must_use]
+    pub fn from_checkpoint_key(run_uid: &str, target: &str, key: &str) -> Option<Self> {
+        let rest = key.strip_prefix(&workers_prefix(run_uid, target))?;
+        let mut parts = rest.split('/');
+        let (index, pod_uid, name) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() || pod_uid.is_empty() || name != CHECKPOINT {
+            return None;
+        }
+        Some(Self { target: target.to_owned(), index: index.parse().ok()?, pod_uid: pod_uid.to_owned() })
+    }
+
     /// The attempt that a manifest's key names; `None` where the key is none of this run.
     #[must_use]
     pub fn from_manifest_key(run_uid: &str, key: &str) -> Option<Self> {
@@ -128,5 +214,17 @@ mod tests {
         assert_eq!(WorkerAttempt::from_manifest_key("other", &key), None);
         assert_eq!(WorkerAttempt::from_manifest_key("r", "runs/v1/r/manifests/eu-west-1/x/p.json"), None);
         assert_eq!(WorkerAttempt::from_manifest_key("r", "runs/v1/r/manifests/eu-west-1/3/p/q.json"), None);
+    }
+
+    #[test]
+    fn a_checkpoint_key_names_its_attempt_and_no_object_of_a_slot_is_one() {
+        let attempt = WorkerAttempt { target: "eu".into(), index: 3, pod_uid: "p".into() };
+        let key = attempt.checkpoint("r");
+        assert_eq!(key, "runs/v1/r/workers/eu/3/p/checkpoint.json");
+        assert_eq!(WorkerAttempt::from_checkpoint_key("r", "eu", &key), Some(attempt.clone()));
+        let object = attempt.checkpoint_object("r", CheckpointSlot::Even.other(), "histograms");
+        assert_eq!(object, "runs/v1/r/workers/eu/3/p/checkpoint/1/histograms");
+        assert_eq!(WorkerAttempt::from_checkpoint_key("r", "eu", &object), None);
+        assert_eq!(WorkerAttempt::from_checkpoint_key("r", "us", &key), None);
     }
 }

@@ -30,6 +30,7 @@ pub(super) fn nothing_of(target: &str, index: u32, pod_uid: Option<String>, reas
         state: WorkerState::Lost,
         reason: Some(reason.to_owned()),
         released_at: None,
+        checkpoint_at: None,
         first_sample_at: None,
         last_sample_at: None,
         requests: 0,

@@ -76,6 +76,7 @@ pub fn result(
         workers,
         labels: measured.labels.clone(),
         errors,
+        series: Vec::new(),
         complete: workers_total.complete == workers_total.planned,
         warnings: Vec::new(),
     };
@@ -100,6 +101,7 @@ fn worker(outcome: &WorkerOutcome) -> WorkerResult {
                 state,
                 reason,
                 released_at: manifest.released_at,
+                checkpoint_at: None,
                 first_sample_at: manifest.first_sample_at,
                 last_sample_at: manifest.last_sample_at,
                 requests: manifest.counters.requests,

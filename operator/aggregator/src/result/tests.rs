@@ -237,6 +237,15 @@ fn check(figures: &volley_storage::documents::Figures, requests: &[&Request], in
         None => assert_eq!(count, 0),
         Some(average) => assert!((average * count).abs_diff(sum) * 2 <= count, "{average} is not {sum} / {count}"),
     }
+    if let Some(shown) = figures.standard_deviation_us {
+        // |σ - shown| <= 1/2, in integers: (2 n σ)^2 = 4 (n Σx² - (Σx)²).
+        let (count, shown) = (u128::from(count), u128::from(shown));
+        let squares: u128 = times.iter().map(|time| u128::from(*time).pow(2)).sum();
+        let exact = 4 * (count * squares - u128::from(sum).pow(2));
+        assert!((count * (2 * shown + 1)).pow(2) > exact, "{shown} is too small");
+        assert!(shown == 0 || (count * (2 * shown - 1)).pow(2) <= exact, "{shown} is too large");
+    }
+    assert_eq!(figures.standard_deviation_us.is_some(), count > 0);
     if interval_us > 0 {
         let exact = u128::from(count) * 1_000_000_000;
         let shown = u128::from(figures.request_rate_milli) * u128::from(interval_us);

@@ -1,6 +1,7 @@
 //! The decisions of a run: start, stop, close. Each is written once with `If-None-Match: *`; that write *is* the decision.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::definition::LateWorkers;
@@ -20,7 +21,7 @@ pub struct StartDecision {
 }
 
 /// Why load ends before its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum StopReason {
     /// `spec.stop` was set.
     Requested,

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use volley_api::WorkerSize;
 
+use super::schema::Instant;
+
 /// Who the run is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunIdentity {
     /// Uid of the LoadTestRun.
@@ -19,6 +22,7 @@ pub struct RunIdentity {
     /// Name of the LoadTest.
     pub load_test: String,
     /// When the LoadTestRun was created.
+    #[schemars(with = "Instant")]
     pub created_at: jiff::Timestamp,
 }
 

@@ -3,11 +3,14 @@
 //! Each carries a `version`; a reader refuses a version it does not know instead of guessing. Unknown fields are ignored, so
 //! that a newer writer may add some. Instants are RFC 3339 in UTC, durations integer milliseconds (`…Ms`).
 
+mod checkpoint;
 mod control;
 mod definition;
 mod manifest;
 mod result;
+mod schema;
 
+pub use checkpoint::{Checkpoint, CheckpointDecision, FrozenCheckpoint};
 pub use control::{CloseDecision, ClosedWorker, StartDecision, StopDecision, StopReason};
 pub use definition::{
     Artifacts, Assertion, Definition, Images, LateWorkers, Load, Region, RequestStep, RunIdentity, Scenario, Source,
@@ -15,9 +18,11 @@ pub use definition::{
 };
 pub use manifest::{Counters, EngineVersion, FailedStage, Manifest, ObjectDigest, WorkerFailure};
 pub use result::{
-    ErrorGroup, Figures, LabelFigures, MeasuredInterval, RegionFigures, ResultDocument, WorkerCounts, WorkerResult,
-    WorkerState, rate_milli, ratio_ppm,
+    ErrorGroup, Figures, LabelFigures, MeasuredInterval, RegionFigures, ResultDocument, SeriesFigures,
+    SeriesPercentiles, WorkerCounts, WorkerResult, WorkerState, rate_milli, ratio_ppm,
 };
+
+pub use schema::result_schema;
 
 use crate::objects::Document;
 
@@ -48,6 +53,8 @@ documents! {
     StopDecision: "stop decision", 64 * KIB;
     CloseDecision: "close decision", 16 * MIB;
     Manifest: "manifest", MIB;
+    Checkpoint: "checkpoint", MIB;
+    CheckpointDecision: "checkpoint decision", 16 * MIB;
     WorkerFailure: "worker failure", 16 * KIB;
     ResultDocument: "result", 256 * MIB;
 }

@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use volley_api::load_test_run::Verdict;
 
 use super::control::StopReason;
 use super::definition::RunIdentity;
+use super::schema::{Instant, Version};
 
 /// Figures of a set of samples. Times are those of all requests, successes and failures together, in microseconds;
 /// they are `None` where there was no request.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
     /// Requests, failed ones included, interrupted ones not.
@@ -29,6 +31,8 @@ pub struct Figures {
     pub request_rate_milli: u64,
     /// Mean response time, rounded half up.
     pub average_us: Option<u64>,
+    /// Population standard deviation of the response times, from exact sums, rounded half up.
+    pub standard_deviation_us: Option<u64>,
     /// Shortest response time, exact.
     pub min_us: Option<u64>,
     /// Median, nearest rank, within 0.05 % (like all percentiles).
@@ -52,12 +56,14 @@ pub struct Figures {
 }
 
 /// The interval from the start of the first sample to the end of the last one, over all workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MeasuredInterval {
     /// Start of the first sample.
+    #[schemars(with = "Instant")]
     pub from: Timestamp,
     /// End of the last sample.
+    #[schemars(with = "Instant")]
     pub to: Timestamp,
 }
 
@@ -70,7 +76,7 @@ impl MeasuredInterval {
 }
 
 /// Which workers the numbers speak of. `complete + partial + lost` is the number of planned workers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerCounts {
     /// Workers that the plan asked for.
@@ -86,7 +92,7 @@ pub struct WorkerCounts {
 }
 
 /// Figures of one region.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RegionFigures {
     /// Name of the RegionTarget.
@@ -100,18 +106,18 @@ pub struct RegionFigures {
 }
 
 /// How much of a worker is in the result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum WorkerState {
     /// A manifest of the full time.
     Complete,
-    /// A manifest of less.
+    /// A manifest of less, or a checkpoint.
     Partial,
     /// Nothing.
     Lost,
 }
 
 /// One worker in the result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerResult {
     /// Name of the RegionTarget.
@@ -125,10 +131,16 @@ pub struct WorkerResult {
     /// Why it is partial or lost, for people.
     pub reason: Option<String>,
     /// When its gate opened.
+    #[schemars(with = "Option<Instant>")]
     pub released_at: Option<Timestamp>,
+    /// It left no manifest: its figures are those of its last checkpoint, which holds everything until then.
+    #[schemars(with = "Option<Instant>")]
+    pub checkpoint_at: Option<Timestamp>,
     /// Start of its first sample.
+    #[schemars(with = "Option<Instant>")]
     pub first_sample_at: Option<Timestamp>,
     /// End of its last sample.
+    #[schemars(with = "Option<Instant>")]
     pub last_sample_at: Option<Timestamp>,
     /// Requests, as in [`Figures::requests`].
     pub requests: u64,
@@ -143,7 +155,7 @@ pub struct WorkerResult {
 }
 
 /// Figures of one label in one scope.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LabelFigures {
     /// Name of the RegionTarget; `None`: all regions together.
@@ -159,7 +171,7 @@ pub struct LabelFigures {
 }
 
 /// Failed requests with the same label, code and message.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorGroup {
     /// The label; `None` where the worker did not keep it apart.
@@ -172,11 +184,60 @@ pub struct ErrorGroup {
     pub count: u64,
 }
 
+/// The course of a scope over time, column by column: the values at the same place of all columns belong together.
+/// Never more than 3,600 of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SeriesFigures {
+    /// Name of the RegionTarget; `None`: all regions together.
+    pub target: Option<String>,
+    /// Length of a step in seconds; a longer run has longer steps.
+    pub step_seconds: u32,
+    /// Beginning of each step, in seconds since 1970-01-01 UTC, ascending. A sample belongs to the step in which it ended;
+    /// a step without a sample may be left out.
+    pub seconds: Vec<i64>,
+    /// Requests that ended in the step, failed ones included, interrupted ones not.
+    pub requests: Vec<u64>,
+    /// Failed requests.
+    pub errors: Vec<u64>,
+    /// Requests that the stop cut off.
+    pub interrupted: Vec<u64>,
+    /// Bytes received.
+    pub bytes: Vec<u64>,
+    /// Most active virtual users of a second in the step; `None` where no engine reported any.
+    pub users: Vec<Option<u64>>,
+    /// Mean response time in microseconds, rounded half up; `None` without requests.
+    pub average_us: Vec<Option<u64>>,
+    /// Shortest response time in microseconds.
+    pub min_us: Vec<Option<u64>>,
+    /// Longest response time in microseconds.
+    pub max_us: Vec<Option<u64>>,
+    /// Percentiles, in steps of their own.
+    pub percentiles: SeriesPercentiles,
+}
+
+/// Percentiles of a scope over time, column by column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SeriesPercentiles {
+    /// Length of a step in seconds, at least 10.
+    pub step_seconds: u32,
+    /// Beginning of each step, in seconds since 1970-01-01 UTC, ascending.
+    pub seconds: Vec<i64>,
+    /// Median in microseconds, nearest rank, within 0.05 %; `None` where the step has no complete histogram.
+    pub p50_us: Vec<Option<u64>>,
+    /// 95th percentile.
+    pub p95_us: Vec<Option<u64>>,
+    /// 99th percentile.
+    pub p99_us: Vec<Option<u64>>,
+}
+
 /// The exact numbers of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResultDocument {
     /// Document version.
+    #[schemars(with = "Version")]
     pub version: u32,
     /// Which run.
     pub run: RunIdentity,
@@ -187,6 +248,7 @@ pub struct ResultDocument {
     /// Why the load ended early, when it did.
     pub stopped: Option<StopReason>,
     /// The instant at which every gate was to open; `None`: the load never started.
+    #[schemars(with = "Option<Instant>")]
     pub start_at: Option<Timestamp>,
     /// First to last sample; `None`: no sample.
     pub interval: Option<MeasuredInterval>,
@@ -204,6 +266,9 @@ pub struct ResultDocument {
     pub labels: Vec<LabelFigures>,
     /// Error groups, most frequent first, then by label, code, message.
     pub errors: Vec<ErrorGroup>,
+    /// The course over time: all regions together first, then by target. Empty where no worker uploaded one.
+    #[serde(default)]
+    pub series: Vec<SeriesFigures>,
     /// True: every planned worker measured its full time.
     pub complete: bool,
     /// What a reader should know, for people.

@@ -61,6 +61,7 @@ fn result(uid: &str, created_at: &str, labels: u64) -> ResultDocument {
             })
             .collect(),
         errors: vec![ErrorGroup { label: None, code: "500".into(), message: "Internal Server Error".into(), count: 3 }],
+        series: Vec::new(),
         complete: true,
         warnings: vec!["one".into()],
     }
