@@ -1,13 +1,23 @@
 //! Rows of a CSV file that arrives in pieces.
 
 use csv_core::{ReadRecordResult, Reader};
+use memchr::{memchr, memchr_iter, memchr3};
 
 /// The longest row that is read, in bytes after quotes are resolved. Longer rows are skipped and counted.
 pub const MAXIMUM_ROW_BYTES: usize = 64 * 1024;
-/// The largest number of columns. JMeter has about 30 at most.
-const MAXIMUM_COLUMNS: usize = 64;
+/// The largest number of columns of which we can find one by its name. JMeter has about 30, and one for each of its
+/// sample variables.
+pub const MAXIMUM_COLUMNS: usize = 256;
+/// The longest line that is taken as it is. It must be so short that it cannot exceed [`MAXIMUM_ROW_BYTES`].
+const LONGEST_PLAIN_LINE: usize = MAXIMUM_ROW_BYTES / 2;
+
+/// Where the fields of a row end.
+pub(super) type Ends = [usize; MAXIMUM_COLUMNS];
 
 /// Cuts bytes into rows of fields, whatever the pieces in which the bytes arrive.
+///
+/// A line that is there as a whole and has no quotation mark needs no CSV reader: it is handed out as it is, and who
+/// takes it splits it as far as he wants. Everything else goes through `csv-core`, with the same result.
 ///
 /// Memory is fixed: one row. After a row that is too long, reading goes on behind the next line end, so that a lost
 /// quotation mark costs at most [`MAXIMUM_ROW_BYTES`] of good rows.
@@ -15,95 +25,195 @@ pub(super) struct Rows {
     reader: Reader,
     fields: Box<[u8]>,
     field_bytes: usize,
-    ends: Box<[usize; MAXIMUM_COLUMNS]>,
+    ends: Box<Ends>,
     columns: usize,
+    /// The reader has taken the beginning of a row.
+    within_row: bool,
     skipping: bool,
-    /// Bytes since the end of the last row.
-    pending: u64,
+    /// Bytes taken so far.
+    position: u64,
+    /// Of these, bytes up to the end of the last row.
+    settled: u64,
 }
 
 /// What a piece of input led to.
 pub(super) enum Event<'a> {
     Row(Row<'a>),
-    /// A row had too many bytes or columns; it is being skipped.
+    /// A row had too many bytes; it is being skipped.
     Oversized,
+}
+
+/// One row.
+#[derive(Clone, Copy)]
+pub(super) enum Row<'a> {
+    /// A line without quotation marks, not yet split.
+    Plain(&'a [u8]),
+    /// What `csv-core` made of a row.
+    Resolved(Fields<'a>),
 }
 
 /// The fields of one row.
 #[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
-    fields: &'a [u8],
+pub(super) struct Fields<'a> {
+    bytes: &'a [u8],
     ends: &'a [usize],
+    /// Bytes between two fields: 1 where `bytes` still has the commas.
+    gap: usize,
+    columns: usize,
 }
 
 impl<'a> Row<'a> {
+    /// The fields up to and with the one at position `last`; those behind it may be missing.
+    pub(super) fn split<'s>(&self, last: usize, ends: &'s mut Ends) -> Fields<'s>
+    where
+        'a: 's,
+    {
+        let line = match self {
+            Self::Plain(line) => *line,
+            Self::Resolved(fields) => return *fields,
+        };
+        let mut columns = 0;
+        for comma in memchr_iter(b',', line) {
+            if let Some(end) = ends.get_mut(columns) {
+                *end = comma;
+            }
+            columns += 1;
+            if columns > last {
+                break;
+            }
+        }
+        if columns <= last {
+            if let Some(end) = ends.get_mut(columns) {
+                *end = line.len();
+            }
+            columns += 1;
+        }
+        Fields { bytes: line, ends: ends.get(..columns).unwrap_or(ends), gap: 1, columns }
+    }
+
+    /// All fields.
+    pub(super) fn split_all<'s>(&self, ends: &'s mut Ends) -> Fields<'s>
+    where
+        'a: 's,
+    {
+        self.split(usize::MAX, ends)
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// Number of fields, also above [`MAXIMUM_COLUMNS`].
     pub(super) fn columns(&self) -> usize {
-        self.ends.len()
+        self.columns
     }
 
     /// The field at a position; empty where there is none.
     pub(super) fn field(&self, position: usize) -> &'a [u8] {
-        let start = position.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
+        let start = match position.checked_sub(1) {
+            None => Some(0),
+            Some(before) => self.ends.get(before).map(|end| end + self.gap),
+        };
         let end = self.ends.get(position).copied();
-        start.zip(end).and_then(|(start, end)| self.fields.get(start..end)).unwrap_or_default()
+        start.zip(end).and_then(|(start, end)| self.bytes.get(start..end)).unwrap_or_default()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &'a [u8]> {
-        let row = *self;
-        (0..row.columns()).map(move |position| row.field(position))
+        let fields = *self;
+        (0..fields.ends.len()).map(move |position| fields.field(position))
     }
 }
 
 impl Rows {
-    pub(super) fn new() -> Self {
+    /// Rows of which the first bytes belong to one that is too long, where `skipping` is true.
+    pub(super) fn new(skipping: bool) -> Self {
         Self {
-            reader: Reader::new(),
+            reader: new_reader(),
             fields: vec![0; MAXIMUM_ROW_BYTES].into_boxed_slice(),
             field_bytes: 0,
             ends: Box::new([0; MAXIMUM_COLUMNS]),
             columns: 0,
-            skipping: false,
-            pending: 0,
+            within_row: false,
+            skipping,
+            position: 0,
+            settled: 0,
         }
     }
 
-    /// Bytes of an unfinished row, as far as it was read.
-    pub(super) fn pending(&self) -> u64 {
-        self.pending
+    /// Whether the next bytes belong to a row that is too long.
+    pub(super) fn skipping(&self) -> bool {
+        self.skipping
+    }
+
+    /// Bytes taken so far.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Bytes taken up to the end of the last row that was handed out or skipped.
+    pub(super) fn settled(&self) -> u64 {
+        self.settled
     }
 
     /// Takes bytes from the front of `input` up to the next event; none when all were taken.
-    pub(super) fn next<'a>(&'a mut self, input: &mut &[u8]) -> Option<Event<'a>> {
+    pub(super) fn next<'row, 'input: 'row>(&'row mut self, input: &mut &'input [u8]) -> Option<Event<'row>> {
         if self.skipping {
             self.skip_line(input);
         }
-        if input.is_empty() {
-            return None;
+        if let Some(line) = self.plain_line(input) {
+            return Some(Event::Row(Row::Plain(line)));
         }
-        let (result, read, written, ended) = self.reader.read_record(
-            input,
-            self.fields.get_mut(self.field_bytes..).unwrap_or_default(),
-            self.ends.get_mut(self.columns..).unwrap_or_default(),
-        );
+        if input.is_empty() { None } else { self.resolved_row(input) }
+    }
+
+    /// The next line, where it is there as a whole and its fields are what stands between its commas.
+    fn plain_line<'input>(&mut self, input: &mut &'input [u8]) -> Option<&'input [u8]> {
+        while !self.within_row {
+            let length = memchr3(b'\n', b'"', b'\r', input)?;
+            let (line, rest) = input.split_at_checked(length)?;
+            if length > LONGEST_PLAIN_LINE || rest.first() != Some(&b'\n') {
+                return None;
+            }
+            *input = rest.get(1..).unwrap_or_default();
+            self.position += length as u64 + 1;
+            self.settled = self.position;
+            if !line.is_empty() {
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    fn resolved_row(&mut self, input: &mut &[u8]) -> Option<Event<'_>> {
+        // The ends of columns beyond the limit go nowhere, but they are counted: the row is not cut in two.
+        let mut beyond = [0; 32];
+        let ends = self.ends.get_mut(self.columns..).filter(|ends| !ends.is_empty()).unwrap_or(&mut beyond);
+        let output = self.fields.get_mut(self.field_bytes..).unwrap_or_default();
+        let (result, read, written, ended) = self.reader.read_record(input, output, ends);
         let (taken, rest) = input.split_at_checked(read).unwrap_or((input, &[]));
         *input = rest;
+        self.position += read as u64;
         // Line ends before a row are no part of it: of "\r\n" the reader leaves the second half to the next row.
-        if self.pending > 0 || taken.iter().any(|byte| !matches!(byte, b'\r' | b'\n')) {
-            self.pending += read as u64;
-        }
+        self.within_row = self.within_row || taken.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
         self.field_bytes += written;
         self.columns += ended;
         match result {
-            ReadRecordResult::InputEmpty | ReadRecordResult::End => None,
+            ReadRecordResult::InputEmpty | ReadRecordResult::End => {
+                if !self.within_row {
+                    self.settled = self.position;
+                }
+                None
+            }
+            ReadRecordResult::OutputEndsFull => self.resolved_row(input),
             ReadRecordResult::Record => {
                 let (bytes, columns) = (self.field_bytes, self.columns);
                 self.start_row();
-                Some(Event::Row(Row {
-                    fields: self.fields.get(..bytes).unwrap_or_default(),
-                    ends: self.ends.get(..columns).unwrap_or_default(),
-                }))
+                Some(Event::Row(Row::Resolved(Fields {
+                    bytes: self.fields.get(..bytes).unwrap_or_default(),
+                    ends: self.ends.get(..columns).unwrap_or(self.ends.as_slice()),
+                    gap: 0,
+                    columns,
+                })))
             }
-            ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+            ReadRecordResult::OutputFull => {
                 self.start_row();
                 self.skipping = true;
                 self.skip_line(input);
@@ -115,18 +225,32 @@ impl Rows {
     fn start_row(&mut self) {
         self.field_bytes = 0;
         self.columns = 0;
-        self.pending = 0;
+        self.within_row = false;
+        self.settled = self.position;
     }
 
     fn skip_line(&mut self, input: &mut &[u8]) {
-        let line_end = input.iter().position(|byte| *byte == b'\n');
-        let read = line_end.map_or(input.len(), |position| position + 1);
+        let line_end = memchr(b'\n', input);
+        let read = line_end.map_or(input.len(), |length| length + 1);
         *input = input.get(read..).unwrap_or_default();
-        self.pending += read as u64;
+        self.position += read as u64;
+        self.settled = self.position;
         if line_end.is_some() {
             self.skipping = false;
-            self.pending = 0;
-            self.reader.reset();
+            restart(&mut self.reader);
         }
     }
+}
+
+fn new_reader() -> Reader {
+    let mut reader = Reader::new();
+    restart(&mut reader);
+    reader
+}
+
+/// Takes a reader to the beginning of a row.
+fn restart(reader: &mut Reader) {
+    reader.reset();
+    // What comes first in the reader's life is not the beginning of the file: it must not look for a byte order mark.
+    let _ = reader.read_record(b"\n", &mut [0], &mut [0]);
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
-use volley_stats::samples::{MAXIMUM_ROW_BYTES, ParseError};
+use volley_stats::samples::{self, MAXIMUM_ROW_BYTES, ParseError};
 use volley_stats::{Engine, Parser, Sample, SampleKind};
 
 const JMETER_HEADER: &str = "timeStamp,elapsed,label,responseCode,responseMessage,threadName,success,bytes,grpThreads,\
@@ -282,5 +282,22 @@ proptest! {
         file.extend(&noise);
         let whole = parse(engine, &file, &[]);
         prop_assert_eq!(parse(engine, &file, &cuts), whole);
+    }
+}
+
+#[test]
+fn the_first_row_tells_the_engine() {
+    for (engine, file) in [
+        (Engine::JMeter, &include_bytes!("../samples/jmeter-kpi.jtl")[..]),
+        (Engine::Locust, include_bytes!("../samples/locust-kpi.jtl")),
+        (Engine::Apiritif, include_bytes!("../samples/apiritif.0.csv")),
+        (Engine::Molotov, include_bytes!("../samples/molotov-report.ldjson")),
+    ] {
+        assert_eq!(samples::detect(file), Some(engine));
+        let first_row = 1 + file.iter().position(|byte| *byte == b'\n').unwrap();
+        for cut in 0..first_row {
+            assert_eq!(samples::detect(&file[..cut]), None, "{engine} {cut}: the row is not there yet");
+        }
+        assert_eq!(samples::detect(&file[..first_row]), Some(engine));
     }
 }
