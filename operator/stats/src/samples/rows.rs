@@ -169,11 +169,16 @@ impl Rows {
         while !self.within_row {
             let length = memchr3(b'\n', b'"', b'\r', input)?;
             let (line, rest) = input.split_at_checked(length)?;
-            if length > LONGEST_PLAIN_LINE || rest.first() != Some(&b'\n') {
+            let line_end = match rest {
+                [b'\n', ..] => 1,
+                [b'\r', b'\n', ..] => 2,
+                _ => return None,
+            };
+            if length > LONGEST_PLAIN_LINE {
                 return None;
             }
-            *input = rest.get(1..).unwrap_or_default();
-            self.position += length as u64 + 1;
+            *input = rest.get(line_end..).unwrap_or_default();
+            self.position += (length + line_end) as u64;
             self.settled = self.position;
             if !line.is_empty() {
                 return Some(line);
