@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 use volley_stats::Collection;
-use volley_stats::final_stats::{self, CrossCheck};
+use volley_stats::final_stats;
 use volley_storage::documents::{DOCUMENT_VERSION, Definition, WorkerFailure};
 use volley_storage::keys::WorkerAttempt;
 use volley_storage::{ObjectError, ObjectStore};
@@ -152,7 +152,12 @@ impl Courier<'_> {
         };
         match final_stats::read(xml.as_slice()) {
             Ok(summary) => {
-                let differences = final_stats::cross_check(&summary, collection, CrossCheck::default());
+                let oddities = &summary.oddities;
+                warnings.extend(oddities.first().iter().map(|oddity| format!("Taurus' own summary: {oddity}")));
+                if let Some(more) = oddities.count().checked_sub(oddities.first().len() as u64).filter(|more| *more > 0) {
+                    warnings.push(format!("Taurus' own summary: {more} more parts make no sense"));
+                }
+                let differences = final_stats::cross_check(&summary, collection);
                 warnings.extend(differences.iter().map(|difference| format!("cross-check with Taurus: {difference}")));
             }
             Err(error) => warnings.push(format!("Taurus' own summary cannot be read: {error}")),

@@ -171,6 +171,14 @@ impl Mean {
     pub fn mean_us(&self) -> Option<f64> {
         mean(self.sum_us, self.count)
     }
+
+    /// Arithmetic mean in whole microseconds, halves rounded up; none without durations.
+    #[must_use]
+    pub fn rounded_us(&self) -> Option<u64> {
+        let count = u128::from(self.count);
+        let rounded = self.sum_us.saturating_add(count / 2).checked_div(count)?;
+        Some(u64::try_from(rounded).unwrap_or(u64::MAX))
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a mean to 15 digits is enough")]

@@ -5,6 +5,7 @@
 
 mod cross_check;
 mod file;
+mod final_stats;
 mod generators;
 mod merging;
 mod percentiles;
