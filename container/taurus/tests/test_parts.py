@@ -202,6 +202,7 @@ class TheForcedConfiguration(Temporary):
                 "console": {"disable": False},
                 "consolidator": {"generalize-labels": 0, "max-buffer-len": "1h"},
                 "locust": {"class": "evil.Executor", "dry-install": False},
+                "k6": {"class": "evil.Executor"},
             },
             "reporting": [{"module": "blazemeter"}, {"module": "final-stats", "dump-xml": "/elsewhere"}],
             "services": [{"module": "shellexec"}],
@@ -218,6 +219,7 @@ class TheForcedConfiguration(Temporary):
         self.assertIs(modules["console"]["disable"], True)
         self.assertEqual([modules["consolidator"][key] for key in ("generalize-labels", "max-buffer-len")], [2000, "5s"])
         self.assertEqual(dict(modules["locust"]), {"class": configuration.LOCUST, "dry-install": True})
+        self.assertEqual(modules["k6"]["class"], configuration.K6)
         summary = {"module": "final-stats", "dump-xml": str(self.folder / "artifacts/final-stats.xml")}
         self.assertEqual([dict(item) for item in config["reporting"]], [summary])
         self.assertEqual(config["services"][-1]["module"], configuration.GATE)

@@ -1,10 +1,11 @@
 """Finding the useful lines, from recorded outputs of the real engines."""
 
+import json
 import unittest
 from pathlib import Path
 
 from volley_worker import words
-from volley_worker.checks import Subject, jmeter, locust
+from volley_worker.checks import Subject, jmeter, k6, locust
 from volley_worker.documents import Stage
 
 WORKSPACE = Path("/volley/work/workspace")
@@ -16,7 +17,7 @@ def recorded(name: str) -> str:
 
 
 def subject(name: str, file: str | None = None) -> Subject:
-    return Subject(WORKSPACE / (file or name), name, WORKSPACE, {}, Path("/opt/jmeter/bin/jmeter"))
+    return Subject(WORKSPACE / (file or name), name, WORKSPACE, {}, Path("/opt/jmeter/bin/jmeter"), Path("/opt/k6/k6"))
 
 
 class LocustsWords(unittest.TestCase):
@@ -71,6 +72,42 @@ class JMetersWords(unittest.TestCase):
     def test_a_jvm_that_says_nothing_about_the_plan_is_quoted(self) -> None:
         failure = jmeter.explain(1, "Error: Could not create the Java Virtual Machine.\n", subject("a.jmx"), "")
         self.assertIn("Could not create the Java Virtual Machine", failure.words)
+
+
+class K6sWords(unittest.TestCase):
+    def test_a_syntax_error_names_file_and_line(self) -> None:
+        failure = k6.explain(107, recorded("k6-syntax-error"), subject("syn.js"))
+        self.assertEqual((failure.stage, failure.file, failure.line), (Stage.SCRIPT, "syn.js", 5))
+        self.assertEqual(failure.words, "syn.js: Line 5:1 Unexpected token } (and 1 more errors)")
+
+    def test_what_the_script_throws_has_its_innermost_place(self) -> None:
+        failure = k6.explain(107, recorded("k6-thrown"), subject("thr.js"))
+        self.assertEqual((failure.file, failure.line), ("thr.js", 2))
+        self.assertEqual(failure.words, "Error: boom\n\tat f (thr.js:2:22(3))\n\tat thr.js:3:2(15)")
+
+    def test_a_script_without_a_default_function_is_told_what_users_run(self) -> None:
+        failure = k6.explain(104, recorded("k6-no-default"), subject("nodef.js"))
+        self.assertEqual((failure.file, failure.line), ("nodef.js", None))
+        self.assertIn("function 'default' not found in exports", failure.words)
+        self.assertIn("export one", failure.words)
+
+    def test_an_empty_script_is_told_in_k6s_words(self) -> None:
+        words = k6.explain(255, recorded("k6-empty"), subject("empty.js")).words
+        self.assertTrue(words.endswith("no exported functions in script"), words)
+        self.assertNotIn("/volley", words)
+
+    def test_output_that_is_no_log_is_quoted_and_silence_and_time_are_named(self) -> None:
+        self.assertEqual(k6.explain(2, "Killed\n", subject("a.js")).words, "Killed")
+        self.assertIn("exit code 3", k6.explain(3, "", subject("a.js")).words)
+        self.assertIn("within 90 s", k6.explain(None, "", subject("a.js")).words)
+
+    def test_what_of_the_script_does_not_count_is_noted(self) -> None:
+        options = {"stages": [{}], "vus": 3, "duration": None, "thresholds": {"http_req_failed": []}, "executionSegment": "0:1/2"}
+        load, thresholds, segment = k6.notes(json.dumps(options))
+        self.assertIn("options.stages, options.vus", load)
+        self.assertIn("http_req_failed", thresholds)
+        self.assertIn("executionSegment", segment)
+        self.assertEqual([k6.notes(text) for text in ("", "[]", "{", json.dumps({"vus": None, "thresholds": {}}))], [[]] * 4)
 
 
 class TaurusWords(unittest.TestCase):

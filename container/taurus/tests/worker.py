@@ -188,9 +188,11 @@ class WorkerTest(unittest.TestCase):
         (self.control / "start").touch()
 
     def samples(self) -> int:
-        """Complete rows in kpi.jtl."""
-        path = self.work / "artifacts" / "kpi.jtl"
-        return max(0, path.read_bytes().count(b"\n") - 1) if path.exists() else 0
+        """Complete rows in kpi.jtl, or requests in k6's kpi.csv."""
+        rows, requests = self.work / "artifacts" / "kpi.jtl", self.work / "artifacts" / "kpi.csv"
+        if requests.exists():
+            return requests.read_bytes().count(b"\nhttp_reqs,")
+        return max(0, rows.read_bytes().count(b"\n") - 1) if rows.exists() else 0
 
     def until_samples(self, count: int = 5, seconds: float = 30.0) -> float:
         return self.until(f"{count} samples", lambda: self.samples() >= count, seconds)

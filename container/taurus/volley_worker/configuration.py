@@ -10,6 +10,7 @@ from .folders import Folders
 
 GATE = "volley-gate"
 LOCUST = "volley_worker.locust.executor.Executor"
+K6 = "volley_worker.k6.executor.Executor"
 # JMeter listens on a UDP port for its stop. Two workers in one network namespace (tests; never pods) must not share it:
 # the stop of one would end the load of the other. Below the ports that Linux hands out by itself (32768 and up).
 SHUTDOWN_PORTS = range(20_000, 30_000)
@@ -69,6 +70,8 @@ def forced(folders: Folders, versions: dict[str, str], port: int) -> dict[str, A
             # Its class: Taurus' own loses samples with quotation marks.
             "locust": {"class": LOCUST, "dry-install": True},
             "apiritif": {"dry-install": True},
+            # Its class: Taurus' own shortens the load and mixes up requests.
+            "k6": {"class": K6},
         },
         "~reporting": [final_statistics],
         # Appended: the gate is the last service, so that whatever comes before it is up when the load may start.

@@ -1,4 +1,4 @@
-"""Where things are: the two volumes of a worker, JMeter, and the file of versions."""
+"""Where things are: the two volumes of a worker, JMeter, k6, and the file of versions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,18 +88,20 @@ class Folders:
     work: Work
     jmeter: Path
     """JMeter's start script."""
+    k6: Path
     versions: Path
     """container/versions.env, or its copy in the image."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Folders":
-        """Read VOLLEY_CONTROL_DIR, VOLLEY_WORK_DIR, VOLLEY_JMETER; the defaults are those of the image."""
+        """Read VOLLEY_CONTROL_DIR, VOLLEY_WORK_DIR, VOLLEY_JMETER, VOLLEY_K6; the defaults are those of the image."""
         package = Path(__file__).resolve().parent
         candidates = (package.parent / "versions.env", package.parent.parent / "versions.env")
         return cls(
             control=Control(Path(environment.get("VOLLEY_CONTROL_DIR", "/volley/control")).absolute()),
             work=Work(Path(environment.get("VOLLEY_WORK_DIR", "/volley/work")).absolute()),
             jmeter=Path(environment.get("VOLLEY_JMETER", "/opt/jmeter/bin/jmeter")).absolute(),
+            k6=Path(environment.get("VOLLEY_K6", "/opt/k6/k6")).absolute(),
             versions=next((path for path in candidates if path.is_file()), candidates[0]),
         )
 

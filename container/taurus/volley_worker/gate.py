@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bzt import NormalShutdown, ToolError
 from bzt.engine import Service
@@ -19,11 +19,14 @@ from .checks import ENGINES, Subject
 from .checks.bounded import Abandoned
 from .configuration import force_execution
 from .documents import Failure, Stage
-from .folders import Folders, read_versions
+from .folders import Folders
 
 POLL_SECONDS = 0.01
 # The run's own deadline ends a run long before; this is for a worker that everybody has forgotten.
 MAXIMUM_HOLD_SECONDS = 24 * 3600
+# Of a note in prepared.json, in bytes, and of notes.
+MAXIMUM_NOTE = 500
+MAXIMUM_NOTES = 20
 
 
 class Gate(Service):
@@ -33,6 +36,7 @@ class Gate(Service):
         super().__init__()
         self.log = logging.getLogger("volley")
         self.folders = Folders.from_environment(os.environ)
+        self._notes: list[str] = []
 
     def prepare(self) -> None:
         """Services are prepared before engines: the last moment to change what an engine reads from its execution.
@@ -56,7 +60,13 @@ class Gate(Service):
         self._end_if_stopped()
         documents.write(
             self.folders.work.prepared,
-            {"version": documents.VERSION, "at": documents.now(), "engines": self._engines(), "taurus": TAURUS_VERSION},
+            {
+                "version": documents.VERSION,
+                "at": documents.now(),
+                "engines": self._engines(),
+                "taurus": TAURUS_VERSION,
+                "notes": self._notes,
+            },
         )
         self.log.info("Prepared, scripts checked in %.1f s; waiting for the start", time.monotonic() - began)
         self._hold()
@@ -95,9 +105,15 @@ class Gate(Service):
         return [(executor.execution.get("executor"), executor) for executor in self.engine.provisioning.executors]
 
     def _engines(self) -> list[dict[str, str]]:
-        versions = read_versions(self.folders.versions)
         names = sorted({name for name, _ in self._executors()})
-        return [{"name": name, "version": ENGINES[name].version(self.folders.jmeter, versions)} for name in names]
+        return [{"name": name, "version": ENGINES[name].version(self.folders)} for name in names]
+
+    def _note(self, text: str) -> None:
+        """Keep what a reader of the result should know; the same of several executions once."""
+        text = documents.clip(text, MAXIMUM_NOTE)
+        if text not in self._notes and len(self._notes) < MAXIMUM_NOTES:
+            self.log.warning("%s", text)
+            self._notes.append(text)
 
     def _check_scripts(self) -> Failure | None:
         """The first broken script, by what the engines will really load, then what `launch.json` lists beyond that."""
@@ -111,7 +127,13 @@ class Gate(Service):
             loaded, properties = engine.loaded_file(executor), engine.properties(executor)
             if loaded is None:
                 return Failure(Stage.PREPARE, f"Taurus has no script for an execution of {name}", user_file)
-            subject = self._subject(Path(loaded), user_file, executor.env.get(), Path(properties) if properties else None)
+            subject = self._subject(
+                Path(loaded),
+                user_file,
+                executor.env.get(),
+                properties=Path(properties) if properties else None,
+                arguments=engine.arguments(executor),
+            )
             if failure := engine.check(subject):
                 return failure
         for script in launch.scripts:
@@ -120,20 +142,22 @@ class Gate(Service):
             engine = ENGINES.get(script.engine)
             if engine is None:
                 return _unknown(script.engine, script.file)
-            subject = self._subject(self.folders.work.workspace / script.file, script.file, dict(os.environ), None)
+            subject = self._subject(self.folders.work.workspace / script.file, script.file, dict(os.environ))
             if failure := engine.check(subject):
                 return failure
         return None
 
-    def _subject(self, file: Path, user_file: str | None, environment: dict[str, str], properties: Path | None) -> Subject:
+    def _subject(self, file: Path, user_file: str | None, environment: dict[str, str], **of_engine: Any) -> Subject:
         return Subject(
             file=file.absolute(),
             user_file=user_file,
             workspace=self.folders.work.workspace,
             environment={**os.environ, **{key: str(value) for key, value in environment.items()}},
             jmeter=self.folders.jmeter,
-            properties=properties,
+            k6=self.folders.k6,
             abandon=self._stopped,
+            note=self._note,
+            **of_engine,
         )
 
     def _user_file(self, executor) -> str | None:

@@ -3,7 +3,7 @@
     python3 -m volley_worker.launcher
 
 waits for the collector's word, runs Taurus, ends it in order when told, and leaves with one of the exit codes of
-`outcome.ExitCode`. Reads VOLLEY_CONTROL_DIR, VOLLEY_WORK_DIR, VOLLEY_JMETER (`folders`).
+`outcome.ExitCode`. Reads VOLLEY_CONTROL_DIR, VOLLEY_WORK_DIR, VOLLEY_JMETER, VOLLEY_K6 (`folders`).
 """
 
 import os
@@ -130,6 +130,7 @@ class Launcher:
             "VOLLEY_CONTROL_DIR": str(self.folders.control.root),
             "VOLLEY_WORK_DIR": str(self.folders.work.root),
             "VOLLEY_JMETER": str(self.folders.jmeter),
+            "VOLLEY_K6": str(self.folders.k6),
         }
 
     def _supervise(self, taurus: subprocess.Popen[bytes], output: Output) -> int:

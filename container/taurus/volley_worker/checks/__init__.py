@@ -4,13 +4,13 @@ Taurus' prepare does not: a JMX with an unknown class or a Locust file with a sy
 registry: an engine is added by a module with a `check` and a row here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..documents import Failure
-from . import jmeter, locust
+from ..folders import Folders
+from . import jmeter, k6, locust
 from .subject import Subject
 
 
@@ -22,14 +22,16 @@ class Engine:
     """Its name as Taurus' `executor`."""
     check: Callable[[Subject], Failure | None]
     """Load the script as the engine would; `None`: it can be loaded."""
-    version: Callable[[Path, dict[str, str]], str]
-    """Installed version, from the path of JMeter's start script and the versions file."""
+    version: Callable[[Folders], str]
+    """Installed version."""
     loaded_file: Callable[[Any], str | None]
     """The file that the Taurus executor hands to the engine."""
     properties: Callable[[Any], str | None]
     """The engine's property file, if it has one."""
     samples: str
     """Glob of its sample files in Taurus' artifacts."""
+    arguments: Callable[[Any], Sequence[str]] = lambda executor: ()
+    """The user's own arguments for the engine, if it takes any."""
 
 
 ENGINES = {
@@ -50,6 +52,15 @@ ENGINES = {
             loaded_file=lambda executor: executor.script,
             properties=lambda executor: None,
             samples="kpi*.jtl",
+        ),
+        Engine(
+            name="k6",
+            check=k6.check,
+            version=k6.version,
+            loaded_file=lambda executor: executor.script,
+            properties=lambda executor: None,
+            samples="kpi*.csv",
+            arguments=lambda executor: executor.arguments,
         ),
     )
 }

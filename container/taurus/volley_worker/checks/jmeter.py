@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from ..documents import Failure, Stage
+from ..folders import Folders, read_versions
 from ..words import relative
 from . import bounded
 from .subject import Subject
@@ -16,10 +17,10 @@ _LINE = re.compile(r"^line number\s*: (\d+)$", re.MULTILINE)
 _PATH = re.compile(r"^path\s*: (\S+)$", re.MULTILINE)
 
 
-def version(jmeter: Path, versions: dict[str, str]) -> str:
+def version(folders: Folders) -> str:
     """As JMeter's core jar says; a JMeter without jars (a stand-in in tests) is what the versions file says."""
-    jars = sorted(jmeter.parent.parent.glob("lib/ext/ApacheJMeter_core-*.jar"))
-    return jars[0].stem.removeprefix("ApacheJMeter_core-") if jars else versions["JMETER_VERSION"]
+    jars = sorted(folders.jmeter.parent.parent.glob("lib/ext/ApacheJMeter_core-*.jar"))
+    return jars[0].stem.removeprefix("ApacheJMeter_core-") if jars else read_versions(folders.versions)["JMETER_VERSION"]
 
 
 def check(subject: Subject) -> Failure | None:

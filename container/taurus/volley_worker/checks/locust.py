@@ -3,9 +3,9 @@
 import importlib.metadata
 import re
 import sys
-from pathlib import Path
 
 from ..documents import Failure, Stage
+from ..folders import Folders
 from ..words import relative
 from . import bounded
 from .subject import Subject
@@ -14,7 +14,7 @@ _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _HEAD = "Available Users:"
 
 
-def version(jmeter: Path, versions: dict[str, str]) -> str:
+def version(folders: Folders) -> str:
     """The installed package's."""
     return importlib.metadata.version("locust")
 

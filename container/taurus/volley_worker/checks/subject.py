@@ -1,6 +1,6 @@
 """What is checked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,13 @@ class Subject:
     environment: Mapping[str, str]
     jmeter: Path
     """JMeter's start script."""
+    k6: Path
     properties: Path | None = None
     """JMeter's properties of this execution."""
+    arguments: Sequence[str] = ()
+    """k6's arguments of this execution."""
+    note: Callable[[str], None] = lambda text: None
+    """Takes what a reader of the result should know about the script, although it can run."""
     abandon: Callable[[], bool] = lambda: False
     """Says when the answer is no longer wanted, because a stop has come."""
     timeout: float = 90.0
