@@ -11,7 +11,7 @@ import http from 'k6/http';
 import { sleep } from 'k6';
 
 export default function () {
-  http.get(`${__ENV.TARGET}/?${__ENV.WORD}`, { tags: { name: 'home "page", main' } });
+  http.get(`${__ENV.TARGET}/?${encodeURIComponent(__ENV.WORD)}`, { tags: { name: 'home "page", main' } });
   sleep(0.02);
 }
 """
@@ -50,9 +50,10 @@ class WithK6(WorkerTest):
         self.assertEqual(self.leave(), 0)
         artifacts = self.work / "artifacts"
         self.assertGreater(self.samples(), 50)
-        # 2xx only: each request that the target saw is a sample, and Taurus counted them all.
+        # Each request that the target saw is a sample, and Taurus counted them all.
         self.assertEqual((summary_count(artifacts / "final-stats.xml"), len(self.target.paths)), (self.samples(),) * 2)
         self.assertEqual(set(self.target.paths), {"/?a%20b"})
+        self.assertEqual(self.totals().find("fail").get("value"), "0")
         labels = {group.get("label") for group in ElementTree.parse(artifacts / "final-stats.xml").getroot().findall("Group")}
         self.assertEqual(labels, {"", 'home "page", main'})
         self.assertIn("Done performing with code: 0", (self.work / "taurus.log").read_text())
@@ -91,7 +92,7 @@ class WithK6(WorkerTest):
         self.assertEqual(self.leave(), 0)
         self.assertEqual(summary_count(self.work / "artifacts" / "final-stats.xml"), self.samples())
         # What was under way may have reached the target without an answer that k6 took.
-        self.assertLessEqual(requests - self.samples(), 2)
+        self.assertIn(requests - self.samples(), (0, 1, 2))
         self.assertEqual(len(self.target.paths), requests)
         self.assertEqual(self.left_behind(), [])
         print(f"k6: ended {took:.1f} s after the stop")

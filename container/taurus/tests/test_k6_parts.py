@@ -12,7 +12,10 @@ from volley_worker.k6 import arguments, load
 from volley_worker.k6.reader import Reader
 
 CRD = Path(__file__).resolve().parents[3] / "crds" / "loadtests.volley.dev.yaml"
-COLUMNS = ["metric_name", "timestamp", "metric_value", "check", "error", "error_code", "expected_response", "group", "method", "name", "proto", "scenario", "status", "extra_tags", "metadata"]
+COLUMNS = (
+    *("metric_name", "timestamp", "metric_value", "check", "error", "error_code", "expected_response"),
+    *("group", "method", "name", "proto", "scenario", "status", "extra_tags", "metadata"),
+)
 METRICS = ("reqs", "duration", "blocked", "connecting", "tls_handshaking", "sending", "waiting", "receiving", "failed")
 
 

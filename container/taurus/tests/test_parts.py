@@ -151,6 +151,14 @@ class Samples(Temporary):
             with self.subTest(content=content):
                 self.assertEqual(has_samples(self.folder), expected)
 
+    def test_only_a_row_of_a_request_is_a_sample_of_k6(self) -> None:
+        file = self.folder / "kpi.csv"
+        head = "metric_name,timestamp\nvus,1\nhttp_req_failed,1\n"
+        for content, expected in ((head, False), (head + "http_reqs,1", False), (head + "http_reqs,1\n", True)):
+            file.write_text(content)
+            with self.subTest(content=content):
+                self.assertEqual(has_samples(self.folder), expected)
+
 
 class Versions(unittest.TestCase):
     def test_every_lock_agrees_with_the_one_versions_file(self) -> None:

@@ -237,11 +237,12 @@ def drain(pipe: int, output: Output) -> bool:
 
 
 def has_samples(artifacts: Path) -> bool:
-    """Whether any sample file has a complete line after its header."""
-    for pattern in SAMPLE_FILES:
+    """Whether any sample file has a complete row of a sample after its header."""
+    for pattern, beginning in SAMPLE_FILES:
         for path in artifacts.glob(pattern):
             with path.open("rb") as file:
-                if file.readline().endswith(b"\n") and file.readline().endswith(b"\n"):
+                file.readline()
+                if any(row.startswith(beginning) and row.endswith(b"\n") for row in file):
                     return True
     return False
 

@@ -145,6 +145,7 @@ pub async fn workspace(
 pub fn launch(definition: &Definition) -> Launch {
     let engine = match definition.scenario {
         Scenario::Http { .. } | Scenario::Jmeter { .. } => "jmeter",
+        Scenario::K6 { .. } => "k6",
         Scenario::Locust { .. } => "locust",
     };
     Launch {

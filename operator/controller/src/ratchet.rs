@@ -34,6 +34,10 @@ fn script(engine: &str, source: &Value) -> Value {
     json!({"scenario": {engine: {"script": source}}})
 }
 
+fn k6(source: &Value) -> Value {
+    json!({"scenario": {"k6": {"script": source, "acceptLicense": true}}})
+}
+
 fn inline() -> Value {
     json!({"inline": "x"})
 }
@@ -65,6 +69,11 @@ fn rows() -> Vec<Row> {
         load_test("spec.scenario.jmeter.script.configMap.name", script("jmeter", &config_map()), json!("one"), json!("two")),
         load_test("spec.scenario.jmeter.script.configMap.key", script("jmeter", &config_map()), json!("a"), json!("b")),
         load_test("spec.scenario.jmeter.properties", script("jmeter", &inline()), json!({"p": "1"}), json!({"p": "2"})),
+        load_test("spec.scenario.k6.script.inline", k6(&inline()), json!("a"), json!("b")),
+        load_test("spec.scenario.k6.script.configMap.name", k6(&config_map()), json!("one"), json!("two")),
+        load_test("spec.scenario.k6.script.configMap.key", k6(&config_map()), json!("a"), json!("b")),
+        load_test("spec.scenario.k6.arguments", k6(&inline()), json!(["--throw"]), json!(["--no-setup"])),
+        load_test("spec.scenario.k6.acceptLicense", k6(&inline()), json!(true), json!(false)),
         load_test("spec.scenario.locust.script.inline", script("locust", &inline()), json!("a"), json!("b")),
         load_test("spec.scenario.locust.script.configMap.name", script("locust", &config_map()), json!("one"), json!("two")),
         load_test("spec.scenario.locust.script.configMap.key", script("locust", &config_map()), json!("a"), json!("b")),

@@ -30,6 +30,8 @@ class Engine:
     """The engine's property file, if it has one."""
     samples: str
     """Glob of its sample files in Taurus' artifacts."""
+    sample_row: bytes = b""
+    """What the row of a sample begins with, where the file has rows of other things too."""
     arguments: Callable[[Any], Sequence[str]] = lambda executor: ()
     """The user's own arguments for the engine, if it takes any."""
 
@@ -60,11 +62,13 @@ ENGINES = {
             loaded_file=lambda executor: executor.script,
             properties=lambda executor: None,
             samples="kpi*.csv",
+            sample_row=b"http_reqs,",
             arguments=lambda executor: executor.arguments,
         ),
     )
 }
 
-SAMPLE_FILES = tuple(sorted({engine.samples for engine in ENGINES.values()}))
+SAMPLE_FILES = tuple(sorted({(engine.samples, engine.sample_row) for engine in ENGINES.values()}))
+"""Globs of sample files, each with the beginning of a sample's row."""
 
 __all__ = ["ENGINES", "SAMPLE_FILES", "Engine", "Subject"]

@@ -11,7 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use scenario::{
-    ConfigMapSource, Expect, HttpMethod, HttpRequest, HttpScenario, JmeterScenario, LocustScenario, Scenario, Source,
+    ConfigMapSource, Expect, HttpMethod, HttpRequest, HttpScenario, JmeterScenario, K6Scenario, LocustScenario,
+    Scenario, Source,
 };
 pub use status::{LastRun, LoadTestStatus, RunCounts};
 
@@ -65,7 +66,7 @@ use crate::duration::Duration;
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LoadTestSpec {
-    /// What the virtual users do. Exactly one of http, jmeter, locust.
+    /// What the virtual users do. Exactly one of http, jmeter, k6, locust.
     pub scenario: Scenario,
     /// How much load each worker makes.
     pub load: Load,

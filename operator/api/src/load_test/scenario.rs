@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::Duration;
 
-/// What the virtual users do. Exactly one of http, jmeter, locust.
+/// What the virtual users do. Exactly one of http, jmeter, k6, locust.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub enum Scenario {
@@ -15,6 +15,9 @@ pub enum Scenario {
     Http(HttpScenario),
     /// A test plan of JMeter (JMX).
     Jmeter(JmeterScenario),
+    /// A script of k6: each virtual user runs its default function, over and over. The script's own scenarios, stages and thresholds
+    /// do not count, and the result says so; iterations under way at the end of the load are completed, for 30 s at most.
+    K6(K6Scenario),
     /// A Locust file.
     Locust(LocustScenario),
 }
@@ -99,6 +102,26 @@ pub struct JmeterScenario {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 50, "additionalProperties" = {"type": "string", "maxLength": 1024}))]
     pub properties: BTreeMap<String, String>,
+}
+
+/// A script of k6.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct K6Scenario {
+    /// The script (JavaScript).
+    pub script: Source,
+    /// Options for k6, at most 30, each in one piece: --env=NAME=value (read by `__ENV.NAME`), and batch, batch-per-host, blacklist-ip,
+    /// block-hostnames, compatibility-mode, dns, max-redirects, min-iteration-duration, rps (of each worker), tag, user-agent with a value;
+    /// discard-response-bodies, insecure-skip-tls-verify, no-connection-reuse, no-setup, no-teardown, no-vu-connection-reuse, throw without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 30),
+        inner(length(min = 1, max = 1024)),
+        extend("x-kubernetes-list-type" = "atomic")
+    )]
+    pub arguments: Vec<String>,
+    /// true: you accept k6's licence, AGPL-3.0. k6 is a program of its own beside Volley in the worker image.
+    pub accept_license: bool,
 }
 
 /// A Locust file.

@@ -26,6 +26,8 @@ use volley_storage::documents::{Definition, Scenario, Source};
 pub const CONFIGURATION_FILE: &str = "volley.yml";
 /// Name of a JMX in the workspace.
 pub const JMETER_SCRIPT_FILE: &str = "script.jmx";
+/// Name of a script of k6 in the workspace.
+pub const K6_SCRIPT_FILE: &str = "script.js";
 /// Name of a Locust file in the workspace.
 pub const LOCUST_SCRIPT_FILE: &str = "script.py";
 
@@ -79,6 +81,7 @@ pub fn sources(scenario: &Scenario) -> Vec<(&'static str, &Source)> {
     match scenario {
         Scenario::Http { .. } => Vec::new(),
         Scenario::Jmeter { script, .. } => vec![(JMETER_SCRIPT_FILE, script)],
+        Scenario::K6 { script, .. } => vec![(K6_SCRIPT_FILE, script)],
         Scenario::Locust { script } => vec![(LOCUST_SCRIPT_FILE, script)],
     }
 }
@@ -100,7 +103,7 @@ fn configuration(definition: &Definition) -> Result<Value, InvalidDefinition> {
         return Err(InvalidDefinition::EmptyLoad { what: "no duration" });
     }
     let execution = |executor: &str| {
-        json!([{
+        json!({
             "executor": executor,
             "scenario": SCENARIO,
             "concurrency": load.users_per_worker,
@@ -110,20 +113,28 @@ fn configuration(definition: &Definition) -> Result<Value, InvalidDefinition> {
             // 0.8 KB per failed request and a fifth of a core in Taurus at 1,000 failures/s. It belongs to the execution, so no
             // later configuration can force it: Taurus appends lists.
             "write-xml-jtl": "none",
-        }])
+        })
     };
     Ok(match &definition.scenario {
         Scenario::Http { base_url, requests } => json!({
-            "execution": execution("jmeter"),
+            "execution": [execution("jmeter")],
             "scenarios": {SCENARIO: http::scenario(base_url, requests)?},
         }),
         Scenario::Jmeter { properties, .. } => json!({
-            "execution": execution("jmeter"),
+            "execution": [execution("jmeter")],
             "scenarios": {SCENARIO: {"script": JMETER_SCRIPT_FILE}},
             "modules": {"jmeter": {"properties": properties::properties(properties)?}},
         }),
+        Scenario::K6 { arguments, .. } => {
+            let mut execution = execution("k6");
+            execution["arguments"] = json!(arguments);
+            json!({
+                "execution": [execution],
+                "scenarios": {SCENARIO: {"script": K6_SCRIPT_FILE}},
+            })
+        }
         Scenario::Locust { .. } => json!({
-            "execution": execution("locust"),
+            "execution": [execution("locust")],
             "scenarios": {SCENARIO: {"script": LOCUST_SCRIPT_FILE}},
         }),
     })

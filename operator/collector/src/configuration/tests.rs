@@ -64,6 +64,12 @@ fn a_jmeter_scenario_names_its_script_and_properties() {
 }
 
 #[test]
+fn a_k6_scenario_names_its_script_and_arguments() {
+    let arguments = vec!["--env=HOST=a \"b\"".to_owned(), "--throw".to_owned()];
+    insta::assert_snapshot!(taurus_configuration(&definition(Scenario::K6 { script: source(), arguments })).unwrap());
+}
+
+#[test]
 fn a_locust_scenario_names_its_script() {
     insta::assert_snapshot!(taurus_configuration(&definition(Scenario::Locust { script: source() })).unwrap());
 }

@@ -16,7 +16,7 @@ const MAXIMUM_DOCUMENT: u64 = 1 << 20;
 /// A script that the gate checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaunchScript {
-    /// `jmeter` or `locust`.
+    /// `jmeter`, `k6` or `locust`.
     pub engine: String,
     /// Path relative to the control folder.
     pub file: String,

@@ -27,6 +27,13 @@ pub(super) fn convert(
         Scenario::Jmeter(jmeter) => {
             documents::Scenario::Jmeter { script: resolve(&jmeter.script)?, properties: jmeter.properties.clone() }
         }
+        Scenario::K6(k6) if !k6.accept_license => {
+            return Err(Problem::Invalid {
+                message: "spec.scenario.k6.acceptLicense is false; write true to accept k6's licence, AGPL-3.0, or choose another engine"
+                    .to_owned(),
+            });
+        }
+        Scenario::K6(k6) => documents::Scenario::K6 { script: resolve(&k6.script)?, arguments: k6.arguments.clone() },
         Scenario::Locust(locust) => documents::Scenario::Locust { script: resolve(&locust.script)? },
     };
     if let documents::Scenario::Http { requests, .. } = &converted

@@ -51,6 +51,7 @@ pub fn references(spec: &LoadTestSpec) -> Vec<&ConfigMapSource> {
     let script = match &spec.scenario {
         Scenario::Http(_) => None,
         Scenario::Jmeter(jmeter) => Some(&jmeter.script),
+        Scenario::K6(k6) => Some(&k6.script),
         Scenario::Locust(locust) => Some(&locust.script),
     };
     match script {

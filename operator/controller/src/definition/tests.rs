@@ -76,6 +76,7 @@ fn a_config_map_is_asked_for_by_name_and_its_absence_is_named() {
 #[case::no_users(json!({"load": {"usersPerWorker": 0, "holdFor": "10s"}}), "at least one virtual user")]
 #[case::no_time(json!({"load": {"usersPerWorker": 1, "holdFor": "10ms"}}), "at least 1s")]
 #[case::an_empty_script(json!({"scenario": {"locust": {"script": {"inline": ""}}}}), "the script is empty")]
+#[case::a_licence_that_is_not_accepted(json!({"scenario": {"k6": {"script": {"inline": "x"}, "acceptLicense": false}}}), "acceptLicense is false")]
 #[case::no_request(json!({"scenario": {"http": {"baseUrl": "http://shop", "requests": []}}}), "at least one request")]
 fn what_makes_no_sense_is_refused_with_what_to_do(#[case] changes: serde_json::Value, #[case] words: &str) {
     let problem = problem(changes, &fixtures::references());

@@ -85,6 +85,13 @@ pub enum Scenario {
         /// JMeter properties.
         properties: BTreeMap<String, String>,
     },
+    /// A script of k6.
+    K6 {
+        /// The script.
+        script: Source,
+        /// Options of `k6 run`.
+        arguments: Vec<String>,
+    },
     /// A Locust file.
     Locust {
         /// The Locust file.

@@ -26,7 +26,7 @@ pub struct ObjectDigest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EngineVersion {
-    /// `jmeter`, `locust`, …
+    /// `jmeter`, `k6`, `locust`, …
     pub name: String,
     /// As the engine says it.
     pub version: String,

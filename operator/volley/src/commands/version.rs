@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn the_pinned_engines_are_known() {
         let names: Vec<_> = pinned(PINNED).into_iter().map(|(name, _)| name).collect();
-        for engine in ["taurus", "jmeter", "locust"] {
+        for engine in ["taurus", "jmeter", "k6", "locust"] {
             assert!(names.iter().any(|name| name == engine), "{engine} is not in {names:?}");
         }
         assert!(text().contains("taurus"), "{}", text());

@@ -12,6 +12,9 @@ const INLINE_BYTES: usize = 64 * 1024;
 /// Scheme, host (name, IPv4 or IPv6 in brackets) and port, nothing behind it.
 const BASE_URL: &str = r"^https?://([A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$";
 
+/// Options of k6 that change neither the load nor where its samples go. The worker allows the same ones; a test of it compares.
+const K6_ARGUMENT: &str = r"^--((batch|batch-per-host|blacklist-ip|block-hostnames|compatibility-mode|dns|env|max-redirects|min-iteration-duration|rps|tag|user-agent)=[^\x00-\x1f\x7f]+|discard-response-bodies|insecure-skip-tls-verify|no-connection-reuse|no-setup|no-teardown|no-vu-connection-reuse|throw)$";
+
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "http.baseUrl",
@@ -89,7 +92,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "source.one",
-        at: &["spec.scenario.jmeter.script", "spec.scenario.locust.script"],
+        at: &["spec.scenario.jmeter.script", "spec.scenario.k6.script", "spec.scenario.locust.script"],
         test: Test::Value {
             cel: "(has(self.inline) ? 1 : 0) + (has(self.configMap) ? 1 : 0) == 1",
             holds: |source| exactly_one(source, &["inline", "configMap"]),
@@ -98,7 +101,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "source.inlineBytes",
-        at: &["spec.scenario.jmeter.script", "spec.scenario.locust.script"],
+        at: &["spec.scenario.jmeter.script", "spec.scenario.k6.script", "spec.scenario.locust.script"],
         test: Test::Value {
             cel: "!has(self.inline) || bytes(self.inline).size() <= 65536",
             holds: |source| text(source, "inline").is_none_or(|inline| inline.len() <= INLINE_BYTES),
@@ -107,13 +110,21 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "source.configMapName",
-        at: &["spec.scenario.jmeter.script.configMap.name", "spec.scenario.locust.script.configMap.name"],
+        at: &[
+            "spec.scenario.jmeter.script.configMap.name",
+            "spec.scenario.k6.script.configMap.name",
+            "spec.scenario.locust.script.configMap.name",
+        ],
         test: Test::Text(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"),
         message: "write the name of a ConfigMap in the test's namespace: lower-case letters, digits, - and .",
     },
     Rule {
         name: "source.configMapKey",
-        at: &["spec.scenario.jmeter.script.configMap.key", "spec.scenario.locust.script.configMap.key"],
+        at: &[
+            "spec.scenario.jmeter.script.configMap.key",
+            "spec.scenario.k6.script.configMap.key",
+            "spec.scenario.locust.script.configMap.key",
+        ],
         test: Test::Text("^[-._a-zA-Z0-9]+$"),
         message: "write a key of the ConfigMap: letters, digits, -, _ and .",
     },
@@ -141,6 +152,18 @@ pub(super) const RULES: &[Rule] = &[
             },
         },
         message: "leave out jmeter.save.saveservice.*: Volley sets how samples are written, because it reads them",
+    },
+    Rule {
+        name: "k6.license",
+        at: &["spec.scenario.k6.acceptLicense"],
+        test: Test::Value { cel: "self", holds: |accepted| accepted.as_bool() != Some(false) },
+        message: "k6 is licensed under AGPL-3.0 (https://www.gnu.org/licenses/agpl-3.0.html); write acceptLicense: true to use it, or choose another engine",
+    },
+    Rule {
+        name: "k6.arguments",
+        at: &["spec.scenario.k6.arguments[]"],
+        test: Test::Text(K6_ARGUMENT),
+        message: "write options of k6 in one piece, such as --env=HOST=shop.example.com; the field's description names which. Users, times and outputs are Volley's (spec.load)",
     },
 ];
 
