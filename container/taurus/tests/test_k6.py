@@ -76,8 +76,8 @@ class WithK6(WorkerTest):
         self.assertGreater(took, 4.5)
         self.assertEqual(self.totals().find("concurrency").get("value"), "3")
         rows = (self.work / "artifacts" / "kpi.csv").read_text().splitlines()
-        seconds = [int(row.split(",")[1]) for row in rows if row.startswith("http_reqs,")]
-        self.assertIn(max(seconds) - min(seconds), (4, 5, 6))
+        ends = [int(row.split(",")[1]) for row in rows if row.startswith("http_reqs,")]
+        self.assertTrue(4_500 <= max(ends) - min(ends) <= 6_000, max(ends) - min(ends))
 
     def test_a_stop_under_load_ends_the_load_at_once_with_results(self) -> None:
         self.lay_k6(hold="60s")

@@ -1,6 +1,7 @@
 //! Raw samples as an independent witness: read with a CSV library, sorted, nearest rank. Shares no code with what it judges.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use volley_storage::ObjectStore;
 
@@ -9,13 +10,15 @@ use volley_storage::ObjectStore;
 pub struct RawSample {
     /// Label.
     pub label: String,
-    /// Response time in milliseconds.
-    pub elapsed_ms: u64,
+    /// Response time in microseconds.
+    pub elapsed_us: u64,
     /// Did it succeed?
     pub success: bool,
-    /// Bytes received.
+    /// Bytes received; 0 for k6, which does not say them for each request.
     pub bytes: u64,
 }
+
+type Row = BTreeMap<String, String>;
 
 /// All raw samples that the workers of a run uploaded.
 pub async fn raw_samples(store: &ObjectStore, run_uid: &str) -> Vec<RawSample> {
@@ -32,17 +35,36 @@ pub async fn raw_samples(store: &ObjectStore, run_uid: &str) -> Vec<RawSample> {
             .expect("a listed object is there");
         let text = zstd::decode_all(packed.as_ref()).expect("the samples are zstd");
         let mut reader = csv::Reader::from_reader(text.as_slice());
-        for row in reader.deserialize::<BTreeMap<String, String>>() {
-            let row = row.expect("the engine's rows are CSV");
-            samples.push(RawSample {
-                label: row["label"].clone(),
-                elapsed_ms: row["elapsed"].parse().expect("elapsed is a number"),
-                success: row["success"] == "true",
-                bytes: row["bytes"].parse().expect("bytes is a number"),
-            });
+        let rows = reader.deserialize::<Row>().map(|row| row.expect("the engine's rows are CSV"));
+        if object.key.contains(".csv") {
+            // k6: one row for each metric of a request.
+            let durations = rows.filter(|row| row["metric_name"] == "http_req_duration");
+            samples.extend(durations.map(|row| from_k6(&row)));
+        } else {
+            samples.extend(rows.map(|row| from_table(&row)));
         }
     }
     samples
+}
+
+fn from_table(row: &Row) -> RawSample {
+    RawSample {
+        label: row["label"].clone(),
+        elapsed_us: 1000 * row["elapsed"].parse::<u64>().expect("elapsed is a number"),
+        success: row["success"] == "true",
+        bytes: row["bytes"].parse().expect("bytes is a number"),
+    }
+}
+
+fn from_k6(row: &Row) -> RawSample {
+    let milliseconds: f64 = row["metric_value"].parse().expect("a duration is a number");
+    let nanoseconds = Duration::from_secs_f64(milliseconds / 1000.0).as_nanos();
+    RawSample {
+        label: row["name"].clone(),
+        elapsed_us: u64::try_from((nanoseconds + 500) / 1000).expect("fits"),
+        success: row["expected_response"] == "true",
+        bytes: 0,
+    }
 }
 
 /// Number of workers' folders in the storage that hold a file of this name.
@@ -89,7 +111,7 @@ pub async fn summed_xml(store: &ObjectStore, run_uid: &str) -> (u64, u64, u64) {
 /// Nearest-rank percentile of response times, in microseconds; `thousandths` is in thousandths of a percent.
 #[must_use]
 pub fn percentile_us(samples: &[RawSample], thousandths: u64) -> u64 {
-    let mut times: Vec<u64> = samples.iter().map(|sample| sample.elapsed_ms * 1000).collect();
+    let mut times: Vec<u64> = samples.iter().map(|sample| sample.elapsed_us).collect();
     times.sort_unstable();
     let count = times.len() as u64;
     let rank = (count * thousandths).div_ceil(100_000).max(1);

@@ -220,6 +220,7 @@ impl Collector {
         let Some(definition) = self.definition.as_ref().filter(|_| self.tail.is_none()) else { return };
         let engine = match definition.scenario {
             Scenario::Http { .. } | Scenario::Jmeter { .. } => Engine::JMeter,
+            Scenario::K6 { .. } => Engine::K6,
             Scenario::Locust { .. } => Engine::Locust,
         };
         let started = UntrustedFolder::open(&self.settings.work_dir)

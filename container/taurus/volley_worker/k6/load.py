@@ -10,9 +10,10 @@ FORCED = {
     "K6_PAUSED": "false",
     "K6_SYSTEM_TAGS": SYSTEM_TAGS,
     "K6_NO_USAGE_REPORT": "true",
-    # The collector follows the samples live. Seconds, because Taurus reads no other time.
+    # The collector follows the samples live; k6's own interval is a second.
     "K6_CSV_SAVE_INTERVAL": "200ms",
-    "K6_CSV_TIME_FORMAT": "unix",
+    # Milliseconds, k6's own format has seconds: ends of samples would be up to a second early.
+    "K6_CSV_TIME_FORMAT": "unix_milli",
 }
 
 

@@ -1,7 +1,7 @@
 """Reads k6's CSV for Taurus' own summary, which the collector checks its figures against.
 
-One row is one value of one metric. A request is a block of rows: `http_reqs` opens it, `http_req_duration` and others follow,
-each with the same tags, before the next block begins.
+One row is one value of one metric, stamped in milliseconds. A request is a block of rows: `http_reqs` opens it, and
+`http_req_duration` and others follow, each with the same tags, before the next block begins.
 """
 
 import csv
@@ -16,7 +16,7 @@ PIECE = 16 * 1024 * 1024
 # What a request is measured by; the value of each is in milliseconds.
 TIMES = ("http_req_duration", "http_req_waiting", "http_req_connecting", "http_req_tls_handshaking")
 # Metrics that are read; rows of others are not even taken apart.
-READ = ("metric_name,", "http_reqs,", *(f"{name}," for name in TIMES), "vus,", "data_received,")
+READ = ("metric_name,", "http_reqs,", *(f"{name}," for name in TIMES), "vus,")
 
 
 @dataclass
@@ -42,8 +42,6 @@ class Reader(ResultsReader):
         self._columns: dict[str, int] = {}
         self._block: Block | None = None
         self._users = 0
-        # Received since the last sample. k6 counts bytes per connection, not per request, so only their sum is true.
-        self._bytes = 0.0
 
     def _read(self, final_pass: bool = False) -> Iterator[tuple]:
         for row in self._rows(final_pass):
@@ -59,8 +57,6 @@ class Reader(ResultsReader):
                 self._block = self._open(row)
             elif row[0] == "vus":
                 self._users = int(value)
-            elif row[0] == "data_received":
-                self._bytes += value
             elif self._block is not None:
                 self._block.times[row[0]] = value
         if final_pass:
@@ -81,15 +77,18 @@ class Reader(ResultsReader):
             position = self._columns.get(name)
             return "" if position is None else row[position]
 
-        error = tag("error") or None
-        if error is None and tag("expected_response") == "false":
-            error = f"Response code: {tag('status')}"
-        return Block(int(tag("timestamp")), tag("name"), self._users, tag("status"), error, {})
+        # k6's own judgement; where the script has turned it off, what any client would call a failure.
+        code, error = tag("status"), tag("error")
+        failed = error or tag("error_code") or (code.isdigit() and int(code) >= 400)
+        if judged := tag("expected_response"):
+            failed = judged == "false"
+        words = (error or f"Response code: {code}") if failed else None
+        return Block(int(tag("timestamp")) // 1000, tag("name"), self._users, code, words, {})
 
     def _close(self) -> Iterator[tuple]:
         block, self._block = self._block, None
         if block is None:
             return
         duration, waiting, connecting, handshaking = (block.times.get(name, 0.0) / 1000 for name in TIMES)
-        received, self._bytes = int(self._bytes), 0.0
-        yield block.second, block.label, block.users, duration, connecting + handshaking, waiting, block.code, block.error, "", received
+        # No bytes: k6 counts them per iteration, and any share of a request would be invented. The collector says the same.
+        yield block.second, block.label, block.users, duration, connecting + handshaking, waiting, block.code, block.error, "", 0

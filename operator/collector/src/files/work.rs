@@ -22,6 +22,9 @@ pub struct Prepared {
     /// Version of Taurus.
     #[serde(default)]
     pub taurus: Option<String>,
+    /// What a reader of the result should know about the script although it can run, such as options of it that do not count.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// `released.json`.

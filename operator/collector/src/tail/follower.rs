@@ -215,7 +215,9 @@ fn note_malformed(followed: &mut Followed, recorder: &mut Recorder) {
 
 /// The execution that a sample file belongs to: `kpi.jtl` is the first, Taurus numbers the others (`kpi-1.jtl`).
 fn execution_of(name: &str) -> Option<usize> {
-    let number = name.strip_prefix("kpi")?.strip_suffix(".jtl")?;
+    let name = name.strip_prefix("kpi")?;
+    // JMeter and Locust; k6.
+    let number = name.strip_suffix(".jtl").or_else(|| name.strip_suffix(".csv"))?;
     if number.is_empty() { Some(0) } else { number.strip_prefix('-')?.parse().ok() }
 }
 

@@ -133,6 +133,7 @@ fn own_warnings(seen: &Seen, planned_ms: u64, collection: &Collection) -> Vec<St
             overview.folded_label_samples
         ));
     }
+    warnings.extend(seen.prepared.iter().flat_map(|prepared| prepared.notes.iter().cloned()));
     if seen.released.is_some() && overview.samples == 0 && seen.stopped.is_none() {
         warnings.push("the gate opened, but no sample was written".to_owned());
     }
@@ -155,6 +156,18 @@ mod tests {
             ended: Some(Ended { exit_code: Some(0), at: Timestamp::from_millisecond(ran_ms).unwrap() }),
             ..Seen::default()
         }
+    }
+
+    #[test]
+    fn what_of_a_script_does_not_count_is_a_warning() {
+        let prepared = Prepared {
+            at: Timestamp::UNIX_EPOCH,
+            engines: Vec::new(),
+            taurus: None,
+            notes: vec!["the script's own thresholds are not judged".to_owned()],
+        };
+        let seen = Seen { prepared: Some(prepared.clone()), stopped: Some(StopReason::Requested), ..Seen::default() };
+        assert_eq!(own_warnings(&seen, 60_000, &Collection::default()), prepared.notes);
     }
 
     #[rstest]

@@ -4,6 +4,7 @@
 //! ```text
 //! container/taurus/dev-setup.sh
 //! VOLLEY_WORKER_VENV=~/.cache/volley/worker-venv VOLLEY_JMETER=~/.cache/volley/jmeter/bin/jmeter \
+//! VOLLEY_K6=~/.cache/volley/k6/k6 \
 //!     cargo test -p volley-collector --test two_workers -- --ignored --test-threads=2
 //! ```
 
@@ -17,7 +18,7 @@ mod worker;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use raw::{Raw, summary};
+use raw::{Raw, Rows, summary};
 use run::{Run, request, source};
 use volley_stats::{Collection, Percentile, file};
 use volley_storage::documents::{Assertion, FailedStage, Manifest, RequestStep, Scenario, StopReason};
@@ -34,14 +35,14 @@ fn locust_script(target: std::net::SocketAddr) -> String {
 }
 
 /// Everything that can be said about delivered figures: ours, those of the raw samples, those of Taurus.
-async fn assert_figures_are_true(workers: &[&Worker], stamped_at_end: bool) -> Collection {
+async fn assert_figures_are_true(workers: &[&Worker], rows: Rows) -> Collection {
     let (mut merged, mut raw, mut taurus) = (Collection::default(), Raw::default(), (0, 0, 0));
     for worker in workers {
         let manifest = worker.manifest().await.unwrap();
         let collection = file::decode(&worker.object("histograms").await).unwrap();
         assert_eq!(manifest.counters.requests, collection.total().requests());
         merged.merge(&collection);
-        raw.add(&String::from_utf8(worker.object("samples/kpi.jtl.zst").await).unwrap(), stamped_at_end);
+        raw.add(&String::from_utf8(worker.object(rows.object()).await).unwrap(), rows);
         let (samples, failures, bytes) = summary(&String::from_utf8(worker.object("final-stats.xml").await).unwrap());
         taurus = (taurus.0 + samples, taurus.1 + failures, taurus.2 + bytes);
         let log = String::from_utf8(worker.object("taurus.log.zst").await).unwrap();
@@ -88,8 +89,50 @@ async fn two_workers_merge_to_the_sum_of_their_summaries_and_raw_samples() {
         assert!((0..250).contains(&released), "released {released} ms after the instant");
         assert!(manifest.counters.requests > 100 && manifest.counters.errors > 50, "{:?}", manifest.counters);
     }
-    let merged = assert_figures_are_true(&[&one, &two], true).await;
+    let merged = assert_figures_are_true(&[&one, &two], Rows::Locust).await;
     assert_eq!(merged.requests.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["broken", "home"]);
+}
+
+/// With a load and thresholds of its own, which must not count.
+const K6_SCRIPT: &str = "import http from 'k6/http';
+export const options = { vus: 40, duration: '1h', thresholds: { http_reqs: ['count<3'] } };
+export default function () {
+  http.get(`${__ENV.TARGET}/status/200`, { tags: { name: 'home' } });
+  http.get(`${__ENV.TARGET}/status/500`, { tags: { name: 'broken' } });
+}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn two_workers_of_k6_merge_to_their_raw_rows_and_to_what_the_target_answered() {
+    let (address, answered) = target::start_counting().await;
+    let scenario = Scenario::K6 {
+        script: source(K6_SCRIPT),
+        arguments: vec![format!("--env=TARGET=http://{address}"), "--throw".into()],
+    };
+    let run = Run::of(scenario, &[K6_SCRIPT], 4, 3).await;
+    let (mut one, mut two) = (Worker::start(&run, 0).await, Worker::start(&run, 1).await);
+    tokio::join!(one.ready(), two.ready());
+    let start_at = run.start_in(Duration::from_secs(3)).await;
+    assert_eq!((one.exit_code().await, two.exit_code().await), (0, 0), "{}", one.log());
+    for worker in [&one, &two] {
+        let manifest = worker.manifest().await.unwrap();
+        assert!(manifest.complete && manifest.stopped.is_none());
+        assert_eq!(manifest.engines[0].name, "k6");
+        let [load, thresholds] = &manifest.warnings[..] else { panic!("{:?}", manifest.warnings) };
+        assert!(
+            load.contains("options.duration, options.vus") && thresholds.contains("http_reqs"),
+            "{load}; {thresholds}"
+        );
+        assert!(manifest.counters.requests > 100, "{:?}", manifest.counters);
+        let measured = manifest.last_sample_at.unwrap().duration_since(start_at).as_secs_f64();
+        assert!((3.0..5.5).contains(&measured), "the last sample ended {measured:.1} s after the start");
+    }
+    let merged = assert_figures_are_true(&[&one, &two], Rows::K6).await;
+    assert_eq!(merged.total().requests(), answered.load(std::sync::atomic::Ordering::Relaxed));
+    assert_eq!(merged.requests.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["broken", "home"]);
+    let (broken, home) = (&merged.requests["broken"], &merged.requests["home"]);
+    assert_eq!((broken.errors(), home.errors()), (broken.requests(), 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,7 +177,7 @@ async fn an_http_scenario_counts_as_success_exactly_what_it_expects() {
     worker.ready().await;
     run.start_in(Duration::from_secs(2)).await;
     assert_eq!(worker.exit_code().await, 0, "{}", worker.log());
-    let merged = assert_figures_are_true(&[&worker], false).await;
+    let merged = assert_figures_are_true(&[&worker], Rows::JMeter).await;
     let manifest = worker.manifest().await.unwrap();
     no_warnings(&manifest);
     assert!(manifest.complete);
@@ -178,7 +221,7 @@ async fn a_jmx_runs_with_the_load_and_the_properties_of_the_definition() {
     worker.ready().await;
     run.start_in(Duration::from_secs(2)).await;
     assert_eq!(worker.exit_code().await, 0, "{}", worker.log());
-    let merged = assert_figures_are_true(&[&worker], false).await;
+    let merged = assert_figures_are_true(&[&worker], Rows::JMeter).await;
     let manifest = worker.manifest().await.unwrap();
     no_warnings(&manifest);
     assert!(manifest.complete);
@@ -218,7 +261,7 @@ async fn a_collector_that_is_killed_under_load_goes_on_from_its_files() {
     let manifest = worker.manifest().await.unwrap();
     assert!(manifest.complete);
     no_warnings(&manifest);
-    assert_figures_are_true(&[&worker], true).await;
+    assert_figures_are_true(&[&worker], Rows::Locust).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,9 +277,9 @@ async fn a_stop_ends_the_load_within_five_seconds_and_keeps_the_results() {
     assert!(since(stopped_at) < 20.0, "the worker took {} s to leave", since(stopped_at));
     let manifest = worker.manifest().await.unwrap();
     assert_eq!((manifest.stopped, manifest.complete), (Some(StopReason::Requested), true));
-    assert_figures_are_true(&[&worker], true).await;
+    assert_figures_are_true(&[&worker], Rows::Locust).await;
     let mut raw = Raw::default();
-    raw.add(&String::from_utf8(worker.object("samples/kpi.jtl.zst").await).unwrap(), true);
+    raw.add(&String::from_utf8(worker.object(Rows::Locust.object()).await).unwrap(), Rows::Locust);
     let after_ms = i64::try_from(raw.last_start_ms).unwrap() - stopped_at.as_millisecond();
     println!("last request started {after_ms} ms after the stop decision");
     assert!(after_ms < 5_000, "the last request started {after_ms} ms after the stop");

@@ -1,12 +1,31 @@
 //! The judge: raw sample files and Taurus' own summaries, read without any of the code under test.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Whose sample file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    JMeter,
+    Locust,
+    K6,
+}
+
+impl Rows {
+    /// The uploaded file.
+    pub(crate) fn object(self) -> &'static str {
+        match self {
+            Self::JMeter | Self::Locust => "samples/kpi.jtl.zst",
+            Self::K6 => "samples/kpi.csv.zst",
+        }
+    }
+}
 
 /// What the rows of a sample file say.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Raw {
-    /// Response times in milliseconds, sorted.
-    pub(crate) elapsed_ms: Vec<u64>,
+    /// Response times in microseconds, sorted.
+    pub(crate) elapsed_us: Vec<u64>,
     pub(crate) errors: u64,
     pub(crate) bytes: u64,
     /// Requests and errors per label.
@@ -17,7 +36,41 @@ pub(crate) struct Raw {
 
 impl Raw {
     /// Adds a whole file. Its rows hold no quoted commas: the tests' labels have none.
-    pub(crate) fn add(&mut self, text: &str, stamped_at_end: bool) {
+    pub(crate) fn add(&mut self, text: &str, rows: Rows) {
+        match rows {
+            Rows::JMeter => self.add_table(text, false),
+            Rows::Locust => self.add_table(text, true),
+            Rows::K6 => self.add_metrics(text),
+        }
+        self.elapsed_us.sort_unstable();
+    }
+
+    /// k6's rows: `http_reqs` says that there was a request, the next `http_req_duration` how long it took.
+    fn add_metrics(&mut self, text: &str) {
+        let mut lines = text.lines();
+        let columns: Vec<_> = lines.next().expect("a header").split(',').collect();
+        let column = |name: &str| columns.iter().position(|column| *column == name).expect("a column");
+        let (value, stamp) = (column("metric_value"), column("timestamp"));
+        let (label, expected) = (column("name"), column("expected_response"));
+        for line in lines {
+            let fields: Vec<_> = line.split(',').collect();
+            assert_eq!(fields.len(), columns.len(), "{line}");
+            if fields[0] == "http_reqs" {
+                let failed = u64::from(fields[expected] != "true");
+                self.errors += failed;
+                let counts = self.labels.entry(fields[label].to_owned()).or_default();
+                *counts = (counts.0 + 1, counts.1 + failed);
+            } else if fields[0] == "http_req_duration" {
+                let elapsed = Duration::from_secs_f64(fields[value].parse::<f64>().expect("a number") / 1_000.0);
+                self.elapsed_us.push(u64::try_from((elapsed.as_nanos() + 500) / 1_000).unwrap());
+                let ended: u64 = fields[stamp].parse().expect("timestamp");
+                let elapsed = u64::try_from(elapsed.as_millis()).unwrap();
+                self.last_start_ms = self.last_start_ms.max(ended - elapsed);
+            }
+        }
+    }
+
+    fn add_table(&mut self, text: &str, stamped_at_end: bool) {
         let mut lines = text.lines();
         let columns: Vec<_> = lines.next().expect("a header").split(',').collect();
         let column = |name: &str| columns.iter().position(|column| *column == name).expect("a column");
@@ -28,7 +81,7 @@ impl Raw {
             assert_eq!(fields.len(), columns.len(), "{line}");
             let milliseconds: u64 = fields[elapsed].parse().expect("elapsed");
             let failed = u64::from(fields[success] != "true");
-            self.elapsed_ms.push(milliseconds);
+            self.elapsed_us.push(milliseconds * 1_000);
             self.errors += failed;
             self.bytes += fields[bytes].parse::<u64>().expect("bytes");
             let counts = self.labels.entry(fields[label].to_owned()).or_default();
@@ -36,17 +89,16 @@ impl Raw {
             let stamp: u64 = fields[stamp].parse().expect("timeStamp");
             self.last_start_ms = self.last_start_ms.max(if stamped_at_end { stamp - milliseconds } else { stamp });
         }
-        self.elapsed_ms.sort_unstable();
     }
 
     pub(crate) fn requests(&self) -> u64 {
-        self.elapsed_ms.len() as u64
+        self.elapsed_us.len() as u64
     }
 
     /// Nearest rank, in microseconds.
     pub(crate) fn percentile_us(&self, thousandths: u64) -> u64 {
         let rank = (self.requests() * thousandths).div_ceil(100_000).max(1);
-        self.elapsed_ms[usize::try_from(rank - 1).unwrap()] * 1_000
+        self.elapsed_us[usize::try_from(rank - 1).unwrap()]
     }
 }
 

@@ -145,6 +145,7 @@ fn launcher(control: &Path, work: &Path) -> Child {
         .env("PATH", path)
         .env("PYTHONPATH", package)
         .env("VOLLEY_JMETER", needed("VOLLEY_JMETER"))
+        .env("VOLLEY_K6", needed("VOLLEY_K6"))
         .env("VOLLEY_CONTROL_DIR", control)
         .env("VOLLEY_WORK_DIR", work)
         .stdin(Stdio::null())
