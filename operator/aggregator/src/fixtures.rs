@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use volley_api::WorkerSize;
-use volley_stats::statistics::{Collection, Limits};
-use volley_stats::{Recorder, Sample, SampleKind};
+use volley_stats::statistics::Collection;
+use volley_stats::{Limits, Recorder, Sample, SampleKind};
 use volley_storage::documents::{
     Artifacts, CloseDecision, ClosedWorker, Counters, Definition, Images, LateWorkers, Load, Manifest, ObjectDigest,
     Region, RunIdentity, Scenario, Source, Start, WorkerResources,

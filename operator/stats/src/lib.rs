@@ -3,8 +3,9 @@
 //! The crate is pure: no clock, no file, no network, no async. Callers hand in bytes and instants and get values.
 //!
 //! * [`samples`] parses the sample files of JMeter and Locust as they grow.
-//! * [`statistics`] keeps exact counts, sums and [histograms](histogram) per label; [`statistics::Recorder`] fills them
-//!   with the bounds of a worker, [`statistics::Collection::merge`] adds them up without bounds.
+//! * [`statistics`] keeps exact counts, sums and [histograms](histogram) per label, and adds them up without bounds.
+//! * [`series`] keeps the same over time, in points that grow longer as the run does.
+//! * [`recorder`] fills both from samples, with the bounds of a worker.
 //! * [`mod@file`] is the byte format in which a worker hands its collection to the aggregator.
 //! * [`final_stats`] reads Taurus' own summary and compares it with ours.
 //!
@@ -17,11 +18,16 @@
 pub mod file;
 pub mod final_stats;
 pub mod histogram;
+mod leb128;
 pub mod percentile;
+pub mod recorder;
 pub mod samples;
+pub mod series;
 pub mod statistics;
 
 pub use histogram::Histogram;
 pub use percentile::Percentile;
+pub use recorder::{Limits, Recorder};
 pub use samples::{Engine, Parser, Sample, SampleKind};
-pub use statistics::{Collection, Distribution, LabelStatistics, Limits, Recorder};
+pub use series::Series;
+pub use statistics::{Collection, Distribution, LabelStatistics};

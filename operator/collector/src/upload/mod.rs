@@ -154,7 +154,8 @@ impl Courier<'_> {
             Ok(summary) => {
                 let oddities = &summary.oddities;
                 warnings.extend(oddities.first().iter().map(|oddity| format!("Taurus' own summary: {oddity}")));
-                if let Some(more) = oddities.count().checked_sub(oddities.first().len() as u64).filter(|more| *more > 0) {
+                if let Some(more) = oddities.count().checked_sub(oddities.first().len() as u64).filter(|more| *more > 0)
+                {
                     warnings.push(format!("Taurus' own summary: {more} more parts make no sense"));
                 }
                 let differences = final_stats::cross_check(&summary, collection);

@@ -37,7 +37,7 @@ pub use writer::{WriteError, Writer};
 
 use crate::histogram::WireError;
 use crate::samples::SampleKind;
-use crate::statistics::Collection;
+use crate::statistics::{Collection, ErrorGroups, LabelKey, LabelStatistics, Overview};
 
 /// The first and the last bytes of a file.
 const MAGIC: [u8; 8] = *b"VOLLEYH1";
@@ -119,6 +119,19 @@ pub fn encode(collection: &Collection) -> Vec<u8> {
         }
     }
     file.finish(&collection.overview, &collection.errors)
+}
+
+/// The bytes of a collection whose labels are given in the order of their keys.
+pub(crate) fn encode_labels<'a>(
+    labels: impl Iterator<Item = (&'a LabelKey, &'a LabelStatistics)>,
+    overview: &Overview,
+    errors: &ErrorGroups,
+) -> Vec<u8> {
+    let mut file = writer::Layout::new(Vec::from(MAGIC));
+    for (key, label) in labels {
+        file.add_label(key.kind, &key.name, label);
+    }
+    file.finish(overview, errors)
 }
 
 /// Reads a whole file.

@@ -16,6 +16,7 @@ mod slots;
 mod wire;
 
 use page::Page;
+pub(crate) use slots::index_among;
 pub use slots::{HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS, Slot};
 pub use wire::{MAXIMUM_ENCODED_BYTES, WireError};
 

@@ -1,5 +1,8 @@
 //! Which slot a value belongs to: HdrHistogram's rule, for one fixed range.
 //!
+//! The rule is written for any precision; this module's constants are those of [`Histogram`](super::Histogram), 3
+//! significant digits. [`series`](crate::series) uses it with fewer sub-buckets.
+//!
 //! Source: Gil Tene's `HdrHistogram`, described at <http://hdrhistogram.org>. With 3 significant digits a bucket has 2,048
 //! sub-buckets, the smallest power of two at or above 2·10³. Bucket 0 counts in steps of 1 µs from 0 to 2,047; bucket b
 //! counts in steps of 2ᵇ µs and only its upper 1,024 sub-buckets are used, as the lower ones belong to bucket b − 1.
@@ -12,8 +15,6 @@ pub const HIGHEST_US: u64 = 1 << 37;
 pub const SIGNIFICANT_DIGITS: u8 = 3;
 
 const SUB_BUCKET_BITS: u32 = 11;
-const HALF_BITS: u32 = SUB_BUCKET_BITS - 1;
-const HALF: u64 = 1 << HALF_BITS;
 /// Bucket 27 holds 2³⁷ µs; it and the 27 below have 1,024 slots each, and bucket 0 has 1,024 more.
 pub(super) const SLOTS: usize = 29 * 1024;
 
@@ -35,10 +36,16 @@ impl Slot {
     }
 
     pub(super) fn at(index: usize) -> Self {
+        Self::of::<SUB_BUCKET_BITS>(index)
+    }
+
+    /// The slot with that index among those with 2ᴮ sub-buckets a bucket.
+    pub(crate) fn of<const BITS: u32>(index: usize) -> Self {
         let index = index as u64;
-        let (bucket, sub_bucket) = match (index >> HALF_BITS).checked_sub(1) {
+        let half = 1 << (BITS - 1);
+        let (bucket, sub_bucket) = match (index >> (BITS - 1)).checked_sub(1) {
             None => (0, index),
-            Some(bucket) => (bucket, (index & (HALF - 1)) + HALF),
+            Some(bucket) => (bucket, (index & (half - 1)) + half),
         };
         let low_us = sub_bucket << bucket;
         Self { low_us, high_us: low_us + ((1 << bucket) - 1) }
@@ -46,11 +53,16 @@ impl Slot {
 }
 
 /// The index of a value's slot. The value must not exceed [`HIGHEST_US`].
-#[allow(clippy::cast_possible_truncation, reason = "an index is below SLOTS")]
 pub(super) fn index_of(value_us: u64) -> usize {
-    let bucket = u64::BITS - SUB_BUCKET_BITS - (value_us | (2 * HALF - 1)).leading_zeros();
+    index_among::<SUB_BUCKET_BITS>(value_us)
+}
+
+/// The index of a value's slot among those with 2ᴮ sub-buckets a bucket. The value must not exceed [`HIGHEST_US`].
+#[allow(clippy::cast_possible_truncation, reason = "an index is at most that of HIGHEST_US, some 30,000")]
+pub(crate) const fn index_among<const BITS: u32>(value_us: u64) -> usize {
+    let bucket = u64::BITS - BITS - (value_us | ((1 << BITS) - 1)).leading_zeros();
     let sub_bucket = value_us >> bucket;
-    ((u64::from(bucket) << HALF_BITS) + sub_bucket) as usize
+    (((bucket as u64) << (BITS - 1)) + sub_bucket) as usize
 }
 
 #[cfg(test)]

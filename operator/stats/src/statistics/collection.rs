@@ -67,6 +67,12 @@ impl Overview {
         name != OTHER && label.folding_workers < self.folding_workers
     }
 
+    /// Extends the measured interval by that of a request, in microseconds since 1970-01-01 UTC.
+    pub(crate) fn extend_interval(&mut self, start_us: i64, end_us: i64) {
+        self.first_start_us = extreme(self.first_start_us, Some(start_us), i64::min);
+        self.last_end_us = extreme(self.last_end_us, Some(end_us), i64::max);
+    }
+
     /// Adds the figures of another collection.
     pub fn merge(&mut self, other: &Self) {
         self.first_start_us = extreme(self.first_start_us, other.first_start_us, i64::min);
@@ -85,7 +91,7 @@ impl Overview {
     }
 }
 
-pub(super) fn extreme(left: Option<i64>, right: Option<i64>, choose: fn(i64, i64) -> i64) -> Option<i64> {
+fn extreme(left: Option<i64>, right: Option<i64>, choose: fn(i64, i64) -> i64) -> Option<i64> {
     match (left, right) {
         (Some(left), Some(right)) => Some(choose(left, right)),
         (one, other) => one.or(other),

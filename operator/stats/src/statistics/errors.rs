@@ -65,8 +65,4 @@ impl ErrorGroups {
             }
         }
     }
-
-    pub(super) fn contains(&self, key: &ErrorKey) -> bool {
-        self.groups.contains_key(key)
-    }
 }

@@ -94,23 +94,24 @@ impl LabelStatistics {
         together
     }
 
+    /// Adds requests with a response code.
+    pub(crate) fn add_code(&mut self, code: &str, count: u64) {
+        match self.codes.get_mut(code) {
+            Some(known) => *known = add_counts(*known, count),
+            None => {
+                self.codes.insert(code.into(), add_counts(0, count));
+            }
+        }
+    }
+
     /// Adds all samples of another label.
     pub fn merge(&mut self, other: &Self) {
         self.successes.merge(&other.successes);
         self.failures.merge(&other.failures);
         self.interrupted.merge(&other.interrupted);
         for (code, count) in &other.codes {
-            add_to_code(&mut self.codes, code, *count);
+            self.add_code(code, *count);
         }
         self.folding_workers = add_counts(self.folding_workers, other.folding_workers);
-    }
-}
-
-pub(super) fn add_to_code(codes: &mut BTreeMap<Box<str>, u64>, code: &str, count: u64) {
-    match codes.get_mut(code) {
-        Some(known) => *known = add_counts(*known, count),
-        None => {
-            codes.insert(code.into(), add_counts(0, count));
-        }
     }
 }

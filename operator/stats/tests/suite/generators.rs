@@ -1,6 +1,7 @@
 //! Random durations and samples.
 
 use proptest::prelude::*;
+use volley_stats::series::Bounds;
 use volley_stats::{Limits, Recorder, Sample, SampleKind};
 
 /// Durations in microseconds of every order of magnitude, and the whole milliseconds that engines write.
@@ -103,5 +104,11 @@ pub(crate) fn record(samples: &[OwnedSample], limits: Limits) -> volley_stats::C
 }
 
 /// Limits that a few dozen random samples exceed.
-pub(crate) const TIGHT: Limits =
-    Limits { labels: 3, error_groups: 2, codes_per_label: 2, label_bytes: 8, message_bytes: 10 };
+pub(crate) const TIGHT: Limits = Limits {
+    labels: 3,
+    error_groups: 2,
+    codes_per_label: 2,
+    label_bytes: 8,
+    message_bytes: 10,
+    series: Bounds::WORKER,
+};

@@ -11,4 +11,5 @@ mod merging;
 mod percentiles;
 mod recorder;
 mod samples;
+mod series;
 mod wire;

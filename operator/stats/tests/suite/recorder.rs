@@ -45,7 +45,7 @@ fn a_label_is_a_lower_bound_only_where_a_worker_folded_it() {
     }
     let mut merged = whole.into_collection();
     assert!(!merged.overview.has_folded_labels());
-    merged.merge(folding.collection());
+    merged.merge(&folding.collection());
     assert!(merged.overview.has_folded_labels());
     let lower_bounds: Vec<_> = merged
         .requests

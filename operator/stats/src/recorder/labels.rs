@@ -1,0 +1,102 @@
+//! The labels of a worker in the order of their arrival, found by one look-up in a hash table.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use crate::samples::SampleKind;
+use crate::statistics::{LabelKey, LabelStatistics, OTHER};
+
+/// A label with its statistics.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) key: LabelKey,
+    pub(super) statistics: LabelStatistics,
+}
+
+/// Rows by number, in the order of their arrival.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Labels {
+    rows: Vec<Row>,
+    requests: HashMap<Box<str>, usize, RandomState>,
+    transactions: HashMap<Box<str>, usize, RandomState>,
+    /// Rows named `[other]`. They are not counted: they are what the bound leads to.
+    others: usize,
+    folding: bool,
+}
+
+/// Where a sample goes.
+pub(super) struct Place {
+    pub(super) row: usize,
+    /// Its label has no row of its own.
+    pub(super) folded: bool,
+}
+
+impl Labels {
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    pub(super) fn row_mut(&mut self, row: usize) -> Option<&mut Row> {
+        self.rows.get_mut(row)
+    }
+
+    pub(super) fn into_rows(self) -> Vec<Row> {
+        self.rows
+    }
+
+    /// Names by row.
+    pub(super) fn keys(&self) -> Vec<LabelKey> {
+        self.rows.iter().map(|row| row.key.clone()).collect()
+    }
+
+    /// Goes on with labels of which some were folded, or none.
+    pub(super) fn restore(rows: impl IntoIterator<Item = Row>, folding: bool) -> Self {
+        let mut labels = Self { folding, ..Self::default() };
+        for Row { key, statistics } in rows {
+            let row = labels.add(key.kind, &key.name);
+            if let Some(row) = labels.rows.get_mut(row) {
+                row.statistics = statistics;
+            }
+        }
+        labels
+    }
+
+    /// The row of a label: its own, a new one below `limit`, or `[other]`.
+    pub(super) fn place(&mut self, kind: SampleKind, name: &str, limit: usize) -> Place {
+        if let Some(row) = self.find(kind, name) {
+            return Place { row, folded: false };
+        }
+        if name == OTHER || self.rows.len() - self.others < limit {
+            return Place { row: self.add(kind, name), folded: false };
+        }
+        if !self.folding {
+            // From here on no row is added: the labels that are here now are exact, all others are folded.
+            self.folding = true;
+            self.rows.iter_mut().for_each(|row| row.statistics.folding_workers = 1);
+        }
+        let row = self.find(kind, OTHER).unwrap_or_else(|| self.add(kind, OTHER));
+        Place { row, folded: true }
+    }
+
+    fn find(&self, kind: SampleKind, name: &str) -> Option<usize> {
+        match kind {
+            SampleKind::Request => &self.requests,
+            SampleKind::Transaction => &self.transactions,
+        }
+        .get(name)
+        .copied()
+    }
+
+    fn add(&mut self, kind: SampleKind, name: &str) -> usize {
+        let row = self.rows.len();
+        self.rows.push(Row { key: LabelKey { kind, name: name.into() }, statistics: LabelStatistics::default() });
+        match kind {
+            SampleKind::Request => &mut self.requests,
+            SampleKind::Transaction => &mut self.transactions,
+        }
+        .insert(name.into(), row);
+        self.others += usize::from(name == OTHER);
+        row
+    }
+}

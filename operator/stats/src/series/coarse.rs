@@ -1,0 +1,263 @@
+//! A small histogram for a point of a series.
+
+use crate::histogram::{HIGHEST_US, MAXIMUM_COUNT, Slot, add_counts, index_among};
+use crate::leb128::{self, Source};
+use crate::percentile::Percentile;
+
+/// Sub-buckets a bucket, as a power of two: values below 128 µs are kept apart, above that a slot is at most 1/64 of its
+/// value wide.
+const BITS: u32 = 7;
+/// Number of slots.
+pub(super) const SLOTS: usize = index_among::<BITS>(HIGHEST_US) + 1;
+/// Bytes beyond the canonical ones that may wait to be added up, whatever the histogram's size.
+const WAITING_BYTES: usize = 512;
+
+/// Counts of durations in microseconds by HdrHistogram's rule with 128 sub-buckets: the midpoint of a slot is within
+/// 0.8 % of every value in it. It takes one to two bytes for each slot with a count.
+///
+/// It holds its own canonical bytes: for each slot with a count, in ascending order, the `ZigZag` LEB128 numbers −n where
+/// n > 0 empty slots come before it, and its count. Additions wait behind them as further sequences, each with a 0 before
+/// it, until they are added up ([`settle`](Self::settle)).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CoarseHistogram {
+    bytes: Vec<u8>,
+    /// Length of the canonical part of `bytes`.
+    settled: usize,
+    /// Slots with a count in the canonical part.
+    slots: usize,
+}
+
+impl CoarseHistogram {
+    /// The counts in ascending order of their slots.
+    pub fn slots(&self) -> impl Iterator<Item = (Slot, u64)> + '_ {
+        // Additions are settled before anybody outside this module sees the value.
+        let mut index = 0;
+        numbers(&self.bytes).filter_map(move |number| match u64::try_from(number) {
+            Ok(count) => {
+                index += 1;
+                Some((Slot::of::<BITS>(index - 1), count))
+            }
+            Err(_) => {
+                index += gap(number);
+                None
+            }
+        })
+    }
+
+    /// Number of durations.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.slots().fold(0, |sum, (_, count)| add_counts(sum, count))
+    }
+
+    /// The nearest-rank percentile in microseconds, within 0.8 % of the exact value; none without durations.
+    #[must_use]
+    pub fn percentile(&self, percentile: Percentile) -> Option<u64> {
+        let rank = percentile.rank(self.total());
+        let mut seen = 0_u64;
+        self.slots()
+            .find(|(_, count)| {
+                seen = seen.saturating_add(*count);
+                seen >= rank
+            })
+            .map(|(slot, _)| slot.midpoint_us())
+    }
+
+    /// Counts a duration in microseconds `count` times. One above 2³⁷ µs counts as that.
+    pub(super) fn record(&mut self, value_us: u64, count: u64) {
+        if count > 0 {
+            let index = index_among::<BITS>(value_us.min(HIGHEST_US));
+            self.bytes.push(0);
+            write_slot(index, count, &mut self.bytes);
+        }
+    }
+
+    /// Adds the counts of another histogram.
+    pub(super) fn merge(&mut self, other: &Self) {
+        if self.bytes.is_empty() {
+            self.clone_from(other);
+        } else if !other.bytes.is_empty() {
+            self.bytes.push(0);
+            self.bytes.extend_from_slice(&other.bytes);
+        }
+    }
+
+    /// Slots with a count when it was last settled.
+    pub(super) fn settled_slots(&self) -> usize {
+        self.slots
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.bytes.len() == self.settled
+    }
+
+    /// Whether so much waits to be added up that it should be.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.bytes.len() - self.settled > WAITING_BYTES.max(2 * self.settled)
+    }
+
+    /// Adds up what waits. Afterwards equal counts have equal values.
+    pub(super) fn settle(&mut self) {
+        if self.is_settled() {
+            return;
+        }
+        let mut counts = [0_u64; SLOTS];
+        let mut index = 0;
+        let (mut lowest, mut highest) = (SLOTS, 0);
+        for number in numbers(&self.bytes) {
+            match u64::try_from(number) {
+                Ok(0) => index = 0,
+                Ok(count) => {
+                    if let Some(known) = counts.get_mut(index) {
+                        *known = add_counts(*known, count);
+                    }
+                    lowest = lowest.min(index);
+                    highest = highest.max(index);
+                    index += 1;
+                }
+                Err(_) => index += gap(number),
+            }
+        }
+        self.bytes.clear();
+        self.slots = 0;
+        let mut empty = lowest;
+        for count in counts.get(lowest..=highest).unwrap_or_default() {
+            if *count > 0 {
+                write_slot(empty, *count, &mut self.bytes);
+                self.slots += 1;
+                empty = 0;
+            } else {
+                empty += 1;
+            }
+        }
+        self.settled = self.bytes.len();
+    }
+
+    /// Gives back memory that a histogram needs only as long as it grows.
+    pub(super) fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+    }
+
+    /// The canonical bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Takes canonical bytes; none where they are not.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut source = Source::new(bytes);
+        let (mut index, mut slots, mut after_gap) = (0_usize, 0, false);
+        while !source.is_empty() {
+            let number = source.signed()?;
+            match u64::try_from(number) {
+                Ok(count) if count > 0 && index < SLOTS && count <= MAXIMUM_COUNT => {
+                    (index, slots, after_gap) = (index + 1, slots + 1, false);
+                }
+                Err(_) if !after_gap => (index, after_gap) = (index.checked_add(gap(number))?, true),
+                _ => return None,
+            }
+        }
+        (slots > 0 && !after_gap).then(|| Self { bytes: bytes.to_vec(), settled: bytes.len(), slots })
+    }
+}
+
+/// The signed numbers of well-formed bytes.
+fn numbers(bytes: &[u8]) -> impl Iterator<Item = i64> + '_ {
+    let mut source = Source::new(bytes);
+    std::iter::from_fn(move || source.signed())
+}
+
+/// The number of empty slots that a negative number stands for.
+fn gap(number: i64) -> usize {
+    usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX)
+}
+
+fn write_slot(empty_before: usize, count: u64, bytes: &mut Vec<u8>) {
+    if empty_before > 0 {
+        // At most SLOTS.
+        leb128::put_signed(-i64::try_from(empty_before).unwrap_or(i64::MAX), bytes);
+    }
+    // Counts never exceed i64::MAX, see `add_counts`.
+    leb128::put_signed(i64::try_from(count).unwrap_or(i64::MAX), bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: &[(u64, u64)]) -> CoarseHistogram {
+        let mut histogram = CoarseHistogram::default();
+        for (value_us, count) in values {
+            histogram.record(*value_us, *count);
+        }
+        histogram.settle();
+        histogram
+    }
+
+    #[test]
+    fn a_midpoint_is_within_eight_thousandths_of_every_value_in_its_slot() {
+        let mut expected_low = 0;
+        for index in 0..SLOTS {
+            let slot = Slot::of::<BITS>(index);
+            assert_eq!(slot.low_us, expected_low);
+            for value in [slot.low_us, slot.high_us] {
+                assert!(slot.midpoint_us().abs_diff(value) * 125 <= value, "{slot:?}");
+                assert_eq!(index_among::<BITS>(value), index);
+            }
+            expected_low = slot.high_us + 1;
+        }
+        assert!(expected_low > HIGHEST_US);
+    }
+
+    #[test]
+    fn additions_settle_to_the_same_bytes_in_any_order() {
+        let mut left = of(&[(7, 1), (300, 2), (5_000_000, 1)]);
+        let right = of(&[(0, 5), (7, 1), (301, 1), (u64::MAX, 3)]);
+        let mut backwards = right.clone();
+        backwards.merge(&left);
+        backwards.settle();
+        left.merge(&right);
+        left.settle();
+        assert_eq!(left, backwards);
+        assert_eq!(left, of(&[(0, 5), (7, 2), (300, 2), (301, 1), (5_000_000, 1), (HIGHEST_US, 3)]));
+        assert_eq!((left.total(), left.settled_slots()), (14, 5));
+    }
+
+    #[test]
+    fn counts_stop_at_the_maximum() {
+        let histogram = of(&[(7, MAXIMUM_COUNT), (7, u64::MAX), (8, 1)]);
+        assert_eq!(histogram.slots().map(|(_, count)| count).collect::<Vec<_>>(), [MAXIMUM_COUNT, 1]);
+        assert_eq!(histogram.total(), MAXIMUM_COUNT);
+        assert_eq!(CoarseHistogram::from_bytes(histogram.bytes()), Some(histogram));
+    }
+
+    #[test]
+    fn percentiles_are_nearest_ranks() {
+        let histogram = of(&[(10, 1), (20, 1), (30, 1), (40, 1)]);
+        let at = |text: &str| histogram.percentile(text.parse().unwrap());
+        assert_eq!(
+            (at("p0"), at("p25"), at("p25.001"), at("p75"), at("p100")),
+            (Some(10), Some(10), Some(20), Some(30), Some(40))
+        );
+        assert_eq!(CoarseHistogram::default().percentile(Percentile::P50), None);
+    }
+
+    #[test]
+    fn only_canonical_bytes_are_read() {
+        let good = of(&[(5, 1), (6, 300), (900, 2)]);
+        assert_eq!(CoarseHistogram::from_bytes(good.bytes()), Some(good.clone()));
+        let bytes_of = |numbers: &[i64]| {
+            let mut bytes = Vec::new();
+            numbers.iter().for_each(|number| leb128::put_signed(*number, &mut bytes));
+            bytes
+        };
+        let last = i64::try_from(SLOTS).unwrap() - 1;
+        assert!(CoarseHistogram::from_bytes(&bytes_of(&[-last, 1])).is_some());
+        for numbers in
+            [&[][..], &[0], &[-3], &[1, -3], &[-1, -1, 4], &[4, 0, 4], &[-last - 1, 1], &[i64::MIN, 1], &[-last, 1, 1]]
+        {
+            assert_eq!(CoarseHistogram::from_bytes(&bytes_of(numbers)), None, "{numbers:?}");
+        }
+        assert_eq!(CoarseHistogram::from_bytes(&[0x82, 0x00]), None, "a number that is not in its shortest form");
+    }
+}

@@ -1,0 +1,91 @@
+//! The points of one series in the order of time.
+
+use super::cell::Cell;
+
+/// Points that are there, by number. A point without samples does not exist, so a damaged time stamp costs one point
+/// and no long row of empty ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Timeline<V> {
+    points: Vec<(i64, V)>,
+}
+
+impl<V> Default for Timeline<V> {
+    fn default() -> Self {
+        Self { points: Vec::new() }
+    }
+}
+
+impl<V: Cell> Timeline<V> {
+    /// Points in ascending order.
+    pub(super) fn from_ascending(points: Vec<(i64, V)>) -> Self {
+        Self { points }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.points.len()
+    }
+
+    pub(super) fn points(&self) -> &[(i64, V)] {
+        &self.points
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.points.iter_mut().map(|(_, value)| value)
+    }
+
+    /// The place of a point, or the place where it would be. Nearly always it is the last or the one before.
+    pub(super) fn place_of(&self, number: i64) -> Result<usize, usize> {
+        let mut place = self.points.len();
+        for (known, _) in self.points.iter().rev().take(3) {
+            if *known < number {
+                return Err(place);
+            }
+            place -= 1;
+            if *known == number {
+                return Ok(place);
+            }
+        }
+        self.points.binary_search_by_key(&number, |(known, _)| *known)
+    }
+
+    pub(super) fn value_mut(&mut self, place: usize) -> Option<&mut V> {
+        self.points.get_mut(place).map(|(_, value)| value)
+    }
+
+    /// Makes an empty point at a place that [`place_of`](Self::place_of) gave.
+    pub(super) fn insert(&mut self, place: usize, number: i64) {
+        self.points.insert(place.min(self.points.len()), (number, V::default()));
+    }
+
+    /// Adds all points of another series with the same step.
+    pub(super) fn merge(&mut self, other: &Self) {
+        let mut missing = Vec::new();
+        let mut mine = self.points.iter_mut().peekable();
+        for (number, value) in &other.points {
+            while mine.next_if(|(known, _)| known < number).is_some() {}
+            match mine.peek_mut().filter(|(known, _)| known == number) {
+                Some((_, known)) => known.merge(value),
+                None => missing.push((*number, value.clone())),
+            }
+        }
+        if !missing.is_empty() {
+            self.points.extend(missing);
+            // Two ascending runs, which this sort joins in linear time.
+            self.points.sort_by_key(|(number, _)| *number);
+        }
+    }
+
+    /// Joins each `factor` points into one.
+    pub(super) fn coarsen(&mut self, factor: i64) {
+        let mut joined: Vec<(i64, V)> = Vec::new();
+        for (number, value) in std::mem::take(&mut self.points) {
+            let number = number.div_euclid(factor);
+            match joined.last_mut().filter(|(known, _)| *known == number) {
+                Some((_, known)) => known.merge(&value),
+                None => joined.push((number, value)),
+            }
+        }
+        joined.shrink_to_fit();
+        self.points = joined;
+    }
+}
