@@ -31,10 +31,44 @@ fn kpi_file(labels: u64) -> String {
     text
 }
 
-fn recorded(text: &str) -> Collection {
+/// What k6 writes for the same requests: nine rows each, and those of an iteration after every fourth.
+fn k6_file(labels: u64) -> String {
+    let mut text =
+        "metric_name,timestamp,metric_value,check,error,error_code,expected_response,group,method,name,proto,\
+                    scenario,service,status,subproto,tls_version,url,extra_tags,metadata\n"
+            .to_owned();
+    for (row, elapsed_us) in (0_u64..).zip(durations_us()) {
+        let (stamp, label) = (1_795_578_546 + row / 1000, row % labels);
+        let tags = format!("GET,GET label {label},HTTP/1.1,default,,200,,,GET label {label},,");
+        let elapsed = format!("{}.{:03}123", elapsed_us / 1000, elapsed_us % 1000);
+        for (metric, value) in [
+            ("http_reqs", "1.000000"),
+            ("http_req_duration", &elapsed),
+            ("http_req_blocked", "0.004208"),
+            ("http_req_connecting", "0.000000"),
+            ("http_req_tls_handshaking", "0.000000"),
+            ("http_req_sending", "0.015108"),
+            ("http_req_waiting", &elapsed),
+            ("http_req_receiving", "0.154328"),
+            ("http_req_failed", "0.000000"),
+        ] {
+            let _ = writeln!(text, "{metric},{stamp},{value},,,,true,,{tags}");
+        }
+        if row % 4 == 3 {
+            for metric in ["data_sent", "data_received", "iteration_duration", "iterations"] {
+                let _ = writeln!(text, "{metric},{stamp},1.000000,,,,,,,,,default,,,,,,,");
+            }
+        }
+    }
+    text
+}
+
+fn recorded(engine: Engine, text: &str) -> Collection {
     let mut recorder = Recorder::new(Limits::default());
-    let mut parser = Parser::new(Engine::JMeter);
-    let _ = parser.push(text.as_bytes(), &mut |sample| recorder.record(0, &sample));
+    let mut parser = Parser::new(engine);
+    for piece in text.as_bytes().chunks(64 * 1024) {
+        let _ = parser.push(piece, &mut |sample| recorder.record(0, &sample));
+    }
     recorder.into_collection()
 }
 
@@ -65,25 +99,26 @@ fn histograms(criterion: &mut Criterion) {
 }
 
 fn samples(criterion: &mut Criterion) {
-    let text = kpi_file(20);
-    let mut group = criterion.benchmark_group("jtl");
-    group.throughput(Throughput::Bytes(text.len() as u64));
-    group.bench_function("parse", |bencher| {
-        bencher.iter(|| {
-            let mut sum = 0;
-            let mut parser = Parser::new(Engine::JMeter);
-            for piece in text.as_bytes().chunks(64 * 1024) {
-                let _ = parser.push(piece, &mut |sample| sum += sample.elapsed_us);
-            }
-            sum
+    for (name, engine, text) in [("jtl", Engine::JMeter, kpi_file(20)), ("k6", Engine::K6, k6_file(20))] {
+        let mut group = criterion.benchmark_group(name);
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_function("parse", |bencher| {
+            bencher.iter(|| {
+                let mut sum = 0;
+                let mut parser = Parser::new(engine);
+                for piece in text.as_bytes().chunks(64 * 1024) {
+                    let _ = parser.push(piece, &mut |sample| sum += sample.elapsed_us);
+                }
+                sum
+            });
         });
-    });
-    group.bench_function("parse_and_record", |bencher| bencher.iter(|| recorded(&text)));
-    group.finish();
+        group.bench_function("parse_and_record", |bencher| bencher.iter(|| recorded(engine, &text)));
+        group.finish();
+    }
 }
 
 fn collections(criterion: &mut Criterion) {
-    let collection = recorded(&kpi_file(200));
+    let collection = recorded(Engine::JMeter, &kpi_file(200));
     let bytes = file::encode(&collection);
     let mut group = criterion.benchmark_group("collection_of_200_labels");
     group.bench_function("merge", |bencher| {

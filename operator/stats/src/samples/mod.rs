@@ -17,6 +17,7 @@ mod molotov;
 mod parser;
 mod rows;
 mod sample;
+mod table;
 mod values;
 
 pub use detect::detect;

@@ -15,9 +15,11 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::error::excerpt;
+use super::lines::{Event, Lines};
 use super::parser::Tally;
 use super::values::{label, users};
-use super::{Sample, SampleKind};
+use super::{Engine, ParseError, Sample, SampleKind};
 
 /// What Molotov's clock can say: until the year 5138.
 const LATEST_SECOND: f64 = 1e11;
@@ -38,14 +40,17 @@ struct Line<'a> {
     error_message: Option<Cow<'a, str>>,
 }
 
-/// Reads the rows of one file.
-pub(super) struct Molotov {
+/// Reads a report as it grows.
+pub(super) struct Report {
+    lines: Lines,
+    begun: bool,
     active_users: Option<u32>,
 }
 
-impl Molotov {
-    pub(super) fn new(active_users: Option<u32>) -> Self {
-        Self { active_users }
+impl Report {
+    /// A report whose next bytes belong to a row that is too long, where `skipping` is true.
+    pub(super) fn new(active_users: Option<u32>, skipping: bool) -> Self {
+        Self { lines: Lines::new(skipping), begun: false, active_users }
     }
 
     /// The newest number of users.
@@ -53,47 +58,93 @@ impl Molotov {
         self.active_users
     }
 
-    /// Takes a line; nothing where it makes no sense.
-    pub(super) fn take_line(
+    /// Whether the next bytes belong to a row that is too long.
+    pub(super) fn skipping(&self) -> bool {
+        self.lines.skipping()
+    }
+
+    /// Bytes of a row whose end has not arrived.
+    pub(super) fn unfinished_bytes(&self) -> u64 {
+        self.lines.pending()
+    }
+
+    /// Whether there was a row that only such a report has.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Says that there was.
+    pub(super) fn begin(&mut self) {
+        self.begun = true;
+    }
+
+    /// Takes the next bytes.
+    pub(super) fn read(
         &mut self,
-        line: &[u8],
+        mut bytes: &[u8],
         tally: &mut Tally,
         sink: &mut impl FnMut(Sample<'_>),
-    ) -> Option<()> {
-        // Python writes ASCII; what is not UTF-8 was damaged later.
-        let text = String::from_utf8_lossy(line);
-        let row: Line<'_> = serde_json::from_str(&text).ok()?;
-        let success = match &*row.kind {
-            "scenario_success" => true,
-            "scenario_failure" => false,
-            "workers" => {
-                let workers = row.value.filter(|workers| (0.0..=f64::from(u32::MAX)).contains(workers))?;
-                self.active_users = Some(users(microseconds(workers)? / 1_000_000));
-                return Some(());
+    ) -> Result<(), ParseError> {
+        let engine = Engine::Molotov;
+        while let Some(event) = self.lines.next(&mut bytes) {
+            match event {
+                Event::Line(line) if line.trim_ascii().is_empty() => {}
+                Event::Line(line) if !self.begun && !is_row(line) => {
+                    return Err(ParseError::FirstRow { engine, found: excerpt(line) });
+                }
+                Event::Line(line) => {
+                    self.begun = true;
+                    if take_row(line, &mut self.active_users, tally, sink).is_none() {
+                        tally.malformed += 1;
+                    }
+                }
+                Event::Oversized if !self.begun => return Err(ParseError::HeaderTooLong { engine }),
+                Event::Oversized => tally.malformed += 1,
             }
-            _ => return Some(()),
-        };
-        let elapsed_us = microseconds(row.duration?)?;
-        let start_us = i64::try_from(microseconds(row.ts)?).ok()?;
-        let sample = Sample {
-            kind: SampleKind::Request,
-            label: label(row.name.as_deref().unwrap_or_default()),
-            start_us,
-            end_us: start_us.checked_add(i64::try_from(elapsed_us).ok()?)?,
-            elapsed_us,
-            first_byte_us: None,
-            connect_us: None,
-            bytes: 0,
-            code: row.exception.as_deref().unwrap_or_default(),
-            message: row.error_message.as_deref().unwrap_or_default(),
-            success,
-            active_users: self.active_users,
-        };
-        tally.give(sample, sink);
-        Some(())
+        }
+        Ok(())
     }
 }
 
+/// Takes a row; nothing where it makes no sense.
+fn take_row(
+    line: &[u8],
+    active_users: &mut Option<u32>,
+    tally: &mut Tally,
+    sink: &mut impl FnMut(Sample<'_>),
+) -> Option<()> {
+    // Python writes ASCII; what is not UTF-8 was damaged later.
+    let text = String::from_utf8_lossy(line);
+    let row: Line<'_> = serde_json::from_str(&text).ok()?;
+    let success = match &*row.kind {
+        "scenario_success" => true,
+        "scenario_failure" => false,
+        "workers" => {
+            let workers = row.value.filter(|workers| (0.0..=f64::from(u32::MAX)).contains(workers))?;
+            *active_users = Some(users(microseconds(workers)? / 1_000_000));
+            return Some(());
+        }
+        _ => return Some(()),
+    };
+    let elapsed_us = microseconds(row.duration?)?;
+    let start_us = i64::try_from(microseconds(row.ts)?).ok()?;
+    let sample = Sample {
+        kind: SampleKind::Request,
+        label: label(row.name.as_deref().unwrap_or_default()),
+        start_us,
+        end_us: start_us.checked_add(i64::try_from(elapsed_us).ok()?)?,
+        elapsed_us,
+        first_byte_us: None,
+        connect_us: None,
+        bytes: 0,
+        code: row.exception.as_deref().unwrap_or_default(),
+        message: row.error_message.as_deref().unwrap_or_default(),
+        success,
+        active_users: *active_users,
+    };
+    tally.give(sample, sink);
+    Some(())
+}
 /// Whether a line is a row of such a report.
 pub(super) fn is_row(line: &[u8]) -> bool {
     serde_json::from_slice::<Line<'_>>(line).is_ok()

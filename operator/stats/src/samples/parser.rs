@@ -2,13 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::columns::names;
-use super::error::excerpt;
-use super::jtl::Jtl;
-use super::k6::K6;
-use super::lines::{self, Lines};
-use super::molotov::{self, Molotov};
-use super::rows::{Ends, Event, MAXIMUM_COLUMNS, Row, Rows};
+use super::molotov::Report;
+use super::table::Table;
 use super::{Engine, ParseError, Sample};
 
 /// Turns the bytes of a growing sample file into samples.
@@ -20,20 +15,13 @@ use super::{Engine, ParseError, Sample};
 pub struct Parser {
     engine: Engine,
     source: Source,
-    /// The names of the columns; none before the first row, empty where rows name their own fields.
-    header: Option<Vec<String>>,
     failure: Option<ParseError>,
     tally: Tally,
 }
 
 enum Source {
-    Table { rows: Box<Rows>, format: Format },
-    Lines { lines: Lines, molotov: Molotov },
-}
-
-enum Format {
-    Jtl(Jtl),
-    K6(K6),
+    Table(Box<Table>),
+    Report(Report),
 }
 
 /// What was read so far.
@@ -95,33 +83,32 @@ impl Parser {
     pub fn resume(checkpoint: ParserCheckpoint) -> Result<Self, ParseError> {
         let ParserCheckpoint { engine, header, active_users, skipping, failure, samples, malformed } = checkpoint;
         let mut parser = Self::with(engine, active_users, skipping);
-        if let (Source::Table { format, .. }, Some(names)) = (&mut parser.source, &header) {
-            format.take_header(names).map_err(|missing| header_error(engine, &missing, names))?;
+        match (&mut parser.source, header) {
+            (_, None) => {}
+            (Source::Table(table), Some(names)) => table.take_header(names)?,
+            (Source::Report(report), Some(_)) => report.begin(),
         }
-        Ok(Self { header, failure, tally: Tally { samples, malformed }, ..parser })
+        Ok(Self { failure, tally: Tally { samples, malformed }, ..parser })
     }
 
     fn with(engine: Engine, active_users: Option<u32>, skipping: bool) -> Self {
-        let table = |format| Source::Table { rows: Box::new(Rows::new(skipping)), format };
         let source = match engine {
-            Engine::JMeter | Engine::Locust | Engine::Apiritif => table(Format::Jtl(Jtl::new(engine))),
-            Engine::K6 => table(Format::K6(K6::new(active_users))),
-            Engine::Molotov => Source::Lines { lines: Lines::new(skipping), molotov: Molotov::new(active_users) },
+            Engine::Molotov => Source::Report(Report::new(active_users, skipping)),
+            _ => Source::Table(Box::new(Table::new(engine, active_users, skipping))),
         };
-        Self { engine, source, header: None, failure: None, tally: Tally::default() }
+        Self { engine, source, failure: None, tally: Tally::default() }
     }
 
     /// What is needed to go on later with [`Parser::resume`].
     #[must_use]
     pub fn checkpoint(&self) -> ParserCheckpoint {
-        let (active_users, skipping) = match &self.source {
-            Source::Table { rows, format: Format::K6(k6) } => (k6.active_users(), rows.skipping()),
-            Source::Table { rows, format: Format::Jtl(_) } => (None, rows.skipping()),
-            Source::Lines { lines, molotov } => (molotov.active_users(), lines.skipping()),
+        let (header, active_users, skipping) = match &self.source {
+            Source::Table(table) => (table.header().cloned(), table.active_users(), table.skipping()),
+            Source::Report(report) => (report.has_begun().then(Vec::new), report.active_users(), report.skipping()),
         };
         ParserCheckpoint {
             engine: self.engine,
-            header: self.header.clone(),
+            header,
             active_users,
             skipping,
             failure: self.failure.clone(),
@@ -153,14 +140,8 @@ impl Parser {
     #[must_use]
     pub fn unfinished_bytes(&self) -> u64 {
         match &self.source {
-            Source::Table { rows, format } => {
-                let settled = match format {
-                    Format::Jtl(_) => rows.settled(),
-                    Format::K6(k6) => k6.open_since().unwrap_or(rows.settled()),
-                };
-                rows.position() - settled
-            }
-            Source::Lines { lines, .. } => lines.pending(),
+            Source::Table(table) => table.unfinished_bytes(),
+            Source::Report(report) => report.unfinished_bytes(),
         }
     }
 
@@ -172,10 +153,9 @@ impl Parser {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        let Self { engine, source, header, tally, .. } = self;
-        let outcome = match source {
-            Source::Table { rows, format } => read_table(*engine, rows, format, header, tally, bytes, sink),
-            Source::Lines { lines, molotov } => read_lines(*engine, lines, molotov, header, tally, bytes, sink),
+        let outcome = match &mut self.source {
+            Source::Table(table) => table.read(bytes, &mut self.tally, sink),
+            Source::Report(report) => report.read(bytes, &mut self.tally, sink),
         };
         self.failure = outcome.as_ref().err().cloned();
         outcome
@@ -186,100 +166,6 @@ impl Parser {
         if self.unfinished_bytes() > 0 && self.failure.is_none() {
             self.tally.malformed += 1;
         }
-        *self = Self {
-            header: self.header.take(),
-            failure: self.failure.take(),
-            tally: self.tally,
-            ..Self::with(self.engine, None, false)
-        };
+        *self = Self { failure: self.failure.take(), tally: self.tally, ..Self::new(self.engine) };
     }
-}
-
-impl Format {
-    fn take_header(&mut self, names: &[String]) -> Result<(), Vec<&'static str>> {
-        match self {
-            Self::Jtl(jtl) => jtl.take_header(names),
-            Self::K6(k6) => k6.take_header(names),
-        }
-    }
-}
-
-fn read_table(
-    engine: Engine,
-    rows: &mut Rows,
-    format: &mut Format,
-    header: &mut Option<Vec<String>>,
-    tally: &mut Tally,
-    mut bytes: &[u8],
-    sink: &mut impl FnMut(Sample<'_>),
-) -> Result<(), ParseError> {
-    loop {
-        let place = rows.settled();
-        let row = match rows.next(&mut bytes) {
-            None => return Ok(()),
-            Some(Event::Row(row)) => row,
-            Some(Event::Oversized) if header.is_none() => return Err(ParseError::HeaderTooLong { engine }),
-            Some(Event::Oversized) => {
-                tally.malformed += 1;
-                continue;
-            }
-        };
-        if header.is_none() {
-            *header = Some(read_header(engine, &row, format)?);
-            continue;
-        }
-        let taken = match format {
-            Format::Jtl(jtl) => jtl.take_row(&row, tally, sink),
-            Format::K6(k6) => k6.take_row(&row, place, tally, sink),
-        };
-        if taken == Taken::Odd {
-            match read_header(engine, &row, format) {
-                Ok(again) => *header = Some(again),
-                Err(_) => tally.malformed += 1,
-            }
-        }
-    }
-}
-
-fn read_header(engine: Engine, row: &Row<'_>, format: &mut Format) -> Result<Vec<String>, ParseError> {
-    let mut ends: Ends = [0; MAXIMUM_COLUMNS];
-    let fields = row.split_all(&mut ends);
-    if fields.columns() > MAXIMUM_COLUMNS {
-        return Err(ParseError::HeaderTooLong { engine });
-    }
-    let names = names(&fields);
-    format.take_header(&names).map_err(|missing| header_error(engine, &missing, &names))?;
-    Ok(names)
-}
-
-fn header_error(engine: Engine, missing: &[&str], names: &[String]) -> ParseError {
-    ParseError::Header { engine, missing: missing.join(", "), found: names.join(",").chars().take(200).collect() }
-}
-
-fn read_lines(
-    engine: Engine,
-    source: &mut Lines,
-    molotov: &mut Molotov,
-    header: &mut Option<Vec<String>>,
-    tally: &mut Tally,
-    mut bytes: &[u8],
-    sink: &mut impl FnMut(Sample<'_>),
-) -> Result<(), ParseError> {
-    while let Some(event) = source.next(&mut bytes) {
-        match event {
-            lines::Event::Line(line) if line.trim_ascii().is_empty() => {}
-            lines::Event::Line(line) if header.is_none() && !molotov::is_row(line) => {
-                return Err(ParseError::FirstRow { engine, found: excerpt(line) });
-            }
-            lines::Event::Line(line) => {
-                *header = Some(Vec::new());
-                if molotov.take_line(line, tally, sink).is_none() {
-                    tally.malformed += 1;
-                }
-            }
-            lines::Event::Oversized if header.is_none() => return Err(ParseError::HeaderTooLong { engine }),
-            lines::Event::Oversized => tally.malformed += 1,
-        }
-    }
-    Ok(())
 }

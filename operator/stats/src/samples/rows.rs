@@ -96,8 +96,38 @@ impl<'a> Row<'a> {
     where
         'a: 's,
     {
-        self.split(usize::MAX, ends)
+        let line = match self {
+            Self::Plain(line) => *line,
+            Self::Resolved(fields) => return *fields,
+        };
+        let mut columns = 0;
+        let mut add = |end| {
+            if let Some(place) = ends.get_mut(columns) {
+                *place = end;
+            }
+            columns += 1;
+        };
+        let (words, rest) = line.as_chunks();
+        for (number, word) in words.iter().enumerate() {
+            let mut commas = commas(*word);
+            while commas != 0 {
+                add(number * 8 + commas.trailing_zeros() as usize / 8);
+                commas &= commas - 1;
+            }
+        }
+        let behind = line.len() - rest.len();
+        rest.iter().enumerate().filter(|(_, byte)| **byte == b',').for_each(|(place, _)| add(behind + place));
+        add(line.len());
+        Fields { bytes: line, ends: ends.get(..columns).unwrap_or(ends), gap: 1, columns }
     }
+}
+
+/// The highest bit of each byte that is a comma.
+fn commas(word: [u8; 8]) -> u64 {
+    const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    // A comma becomes 0; adding 0x7f to the low seven bits of any other byte carries into its highest bit, or that is set.
+    let difference = u64::from_le_bytes(word) ^ u64::from_le_bytes([b','; 8]);
+    !(((difference & LOW_BITS) + LOW_BITS) | difference | LOW_BITS)
 }
 
 impl<'a> Fields<'a> {

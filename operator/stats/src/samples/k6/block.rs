@@ -29,12 +29,9 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Takes the first row; nothing where it makes no sense.
+    /// Takes the first row of a request; nothing where it makes no sense.
     pub(super) fn open(&mut self, columns: &Columns, row: &Fields<'_>) -> Option<()> {
-        if row.columns() != columns.count {
-            return None;
-        }
-        self.end_us = stamp_us(row.field(columns.timestamp))?;
+        self.take_tags(columns, row)?;
         let (status, error) = (row.field(columns.status), row.field(columns.error));
         let error_code = row.field(columns.error_code);
         self.success = match row.field(columns.expected_response) {
@@ -43,14 +40,35 @@ impl Block {
             b"" => error.is_empty() && error_code.is_empty() && !matches!(status.first(), Some(b'4'..=b'9')),
             _ => return None,
         };
-        let name = row.field(columns.name);
-        replace(&mut self.label, if name.is_empty() { row.field(columns.url) } else { name });
         replace(&mut self.code, if matches!(status, b"" | b"0") { error_code } else { status });
-        replace(&mut self.message, error);
         self.duration_us = None;
         self.connecting_us = None;
         self.handshaking_us = None;
         self.waiting_us = None;
+        Some(())
+    }
+
+    /// Takes the only row of a gRPC call; nothing where it makes no sense.
+    pub(super) fn open_call(&mut self, columns: &Columns, row: &Fields<'_>, elapsed_us: u64) -> Option<()> {
+        self.take_tags(columns, row)?;
+        let status = row.field(columns.status);
+        self.success = match status {
+            b"" => return None,
+            status => status == b"0",
+        };
+        replace(&mut self.code, status);
+        self.duration_us = Some(elapsed_us);
+        Some(())
+    }
+
+    fn take_tags(&mut self, columns: &Columns, row: &Fields<'_>) -> Option<()> {
+        if row.columns() != columns.count {
+            return None;
+        }
+        self.end_us = stamp_us(row.field(columns.timestamp))?;
+        let name = row.field(columns.name);
+        replace(&mut self.label, if name.is_empty() { row.field(columns.url) } else { name });
+        replace(&mut self.message, row.field(columns.error));
         Some(())
     }
 
@@ -104,10 +122,13 @@ fn replace(known: &mut String, field: &[u8]) {
 /// A time stamp in microseconds. Its size tells the unit: seconds until the year 5138, and so on.
 fn stamp_us(field: &[u8]) -> Option<i64> {
     let stamp = i64::try_from(number(field)?).ok()?;
-    match stamp {
-        ..100_000_000_000 => stamp.checked_mul(1_000_000),
-        ..100_000_000_000_000 => stamp.checked_mul(1000),
-        ..100_000_000_000_000_000 => Some(stamp),
-        _ => Some(stamp / 1000),
+    if stamp < 100_000_000_000 {
+        stamp.checked_mul(1_000_000)
+    } else if stamp < 100_000_000_000_000 {
+        stamp.checked_mul(1000)
+    } else if stamp < 100_000_000_000_000_000 {
+        Some(stamp)
+    } else {
+        Some(stamp / 1000)
     }
 }
