@@ -132,6 +132,13 @@ class TheReader(unittest.TestCase):
         found = self.read([(head + "http_reqs,200,home,1,7001\nhttp_req_duration,200,home,12.5,7001\n").encode()])
         self.assertEqual(found, [(7, "home", 0, 0.0125, "200", None)])
 
+    def test_a_grpc_call_is_a_request_of_one_row(self) -> None:
+        head = "metric_name,timestamp,metric_value,name,status\n"
+        rows = "grpc_req_duration,7001,12.5,/shop.Basket/Add,0\ngrpc_req_duration,7002,0.5,/shop.Basket/Add,5\n"
+        found = self.read([(head + rows).encode()])
+        good, bad = (7, "/shop.Basket/Add", 0, 0.0125, "0", None), (7, "/shop.Basket/Add", 0, 0.0005, "5", "gRPC status 5")
+        self.assertEqual(found, [good, bad])
+
     def test_where_the_script_has_turned_off_k6s_judgement_the_status_judges(self) -> None:
         head = "metric_name,timestamp,metric_value,error,error_code,expected_response,name,status\n"
         cases = [

@@ -1,7 +1,7 @@
 """Reads k6's CSV for Taurus' own summary, which the collector checks its figures against.
 
 One row is one value of one metric, stamped in milliseconds. A request is a block of rows: `http_reqs` opens it, and
-`http_req_duration` and others follow, each with the same tags, before the next block begins.
+`http_req_duration` and others follow, each with the same tags, before the next block begins. A gRPC call is one row.
 """
 
 import csv
@@ -16,7 +16,7 @@ PIECE = 16 * 1024 * 1024
 # What a request is measured by; the value of each is in milliseconds.
 TIMES = ("http_req_duration", "http_req_waiting", "http_req_connecting", "http_req_tls_handshaking")
 # Metrics that are read; rows of others are not even taken apart.
-READ = ("metric_name,", "http_reqs,", *(f"{name}," for name in TIMES), "vus,")
+READ = ("metric_name,", "http_reqs,", *(f"{name}," for name in TIMES), "grpc_req_duration,", "vus,")
 
 
 @dataclass
@@ -55,6 +55,8 @@ class Reader(ResultsReader):
             if row[0] == "http_reqs":
                 yield from self._close()
                 self._block = self._open(row)
+            elif row[0] == "grpc_req_duration":
+                yield self._call(row, value)
             elif row[0] == "vus":
                 self._users = int(value)
             elif self._block is not None:
@@ -72,18 +74,23 @@ class Reader(ResultsReader):
             if line.startswith(READ):
                 yield next(csv.reader([line])) if '"' in line else line.rstrip("\r\n").split(",")
 
-    def _open(self, row: list[str]) -> Block:
-        def tag(name: str) -> str:
-            position = self._columns.get(name)
-            return "" if position is None else row[position]
+    def _tag(self, row: list[str], name: str) -> str:
+        position = self._columns.get(name)
+        return "" if position is None else row[position]
 
+    def _call(self, row: list[str], milliseconds: float) -> tuple:
+        second, label, code = int(self._tag(row, "timestamp")) // 1000, self._tag(row, "name"), self._tag(row, "status")
+        words = None if code == "0" else f"gRPC status {code}"
+        return second, label, self._users, milliseconds / 1000, 0.0, 0.0, code, words, "", 0
+
+    def _open(self, row: list[str]) -> Block:
         # k6's own judgement; where the script has turned it off, what any client would call a failure.
-        code, error = tag("status"), tag("error")
-        failed = error or tag("error_code") or (code.isdigit() and int(code) >= 400)
-        if judged := tag("expected_response"):
+        code, error = self._tag(row, "status"), self._tag(row, "error")
+        failed = error or self._tag(row, "error_code") or (code.isdigit() and int(code) >= 400)
+        if judged := self._tag(row, "expected_response"):
             failed = judged == "false"
         words = (error or f"Response code: {code}") if failed else None
-        return Block(int(tag("timestamp")) // 1000, tag("name"), self._users, code, words, {})
+        return Block(int(self._tag(row, "timestamp")) // 1000, self._tag(row, "name"), self._users, code, words, {})
 
     def _close(self) -> Iterator[tuple]:
         block, self._block = self._block, None
