@@ -53,6 +53,9 @@ pub enum AggregateError {
     /// The merged histograms could not be laid out.
     #[error(transparent)]
     Layout(#[from] WriteError),
+    /// A thread that merges ended by itself.
+    #[error("merging the workers' statistics broke off: {0}; this is a fault of Volley, please report it")]
+    Merging(String),
     /// The run's status could not be written.
     #[error("failed to write status.result of LoadTestRun {namespace}/{name}: {words}")]
     Status {
@@ -80,7 +83,7 @@ impl AggregateError {
             Self::Status { class, .. } => *class,
             Self::Temporary(_) | Self::ShutDown => FailureClass::Transient,
             Self::DefinitionMissing { .. } | Self::NotClosed { .. } => FailureClass::NeedsChange,
-            Self::OtherRun { .. } | Self::Layout(_) => FailureClass::Terminal,
+            Self::OtherRun { .. } | Self::Layout(_) | Self::Merging(_) => FailureClass::Terminal,
         }
     }
 }

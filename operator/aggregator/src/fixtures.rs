@@ -13,8 +13,8 @@ use volley_storage::documents::{
 use volley_storage::keys::WorkerAttempt;
 use volley_storage::objects::sha256_hex;
 
-use crate::gather::statistics::STATISTICS;
-use crate::outcome::{MeasuredAttempt, WorkerOutcome};
+use crate::gather::STATISTICS;
+use crate::outcome::{MeasuredAttempt, Provenance, WorkerOutcome};
 
 pub(crate) const RUN: &str = "11111111-2222-3333-4444-555555555555";
 /// When the load of every fixture starts.
@@ -143,7 +143,7 @@ pub(crate) fn manifest(attempt: &WorkerAttempt, collection: &Collection, statist
 pub(crate) fn measured(target: &str, index: u32, collection: &Collection) -> MeasuredAttempt {
     let attempt = attempt(target, index);
     let manifest = manifest(&attempt, collection, &volley_stats::file::encode(collection));
-    MeasuredAttempt { attempt, manifest }
+    MeasuredAttempt { attempt, manifest, provenance: Provenance::Manifest, lacks: None }
 }
 
 pub(crate) fn outcome(measured: MeasuredAttempt) -> WorkerOutcome {

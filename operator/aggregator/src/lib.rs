@@ -1,7 +1,7 @@
 //! Merges what the workers of a run uploaded.
 //!
-//! Order: read the definition → wait for `close.json` → read exactly the manifests that it lists → merge the statistics of
-//! those workers → make the result (pure) → write histograms, `result.json`, rows, and last the run's status.
+//! Order: read the definition → wait for `close.json` → freeze the checkpoints of workers that left no manifest → read exactly
+//! the manifests that it lists, and those checkpoints → merge the statistics of those workers → make the result (pure) → write histograms, `result.json`, rows, and last the run's status.
 //!
 //! # Guarantees
 //!
@@ -90,7 +90,8 @@ async fn aggregate(
     let RunDocuments { definition, start, close } = gather::documents::closed(store, definition, patience).await?;
     let run_uid = definition.run.uid.as_str();
 
-    let mut outcomes = gather::workers::outcomes(store, run_uid, &close.workers).await?;
+    let frozen = gather::checkpoints::frozen(store, run_uid, &close.workers).await?;
+    let mut outcomes = gather::workers::outcomes(store, run_uid, &close.workers, &frozen).await?;
     let (measured, outputs) =
         gather::statistics::merge(store, run_uid, &mut outcomes, gather::statistics::CACHE_BYTES, || {
             publish::temporary_outputs(&definition)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use volley_stats::statistics::{Collection, ErrorGroups, Overview};
+use volley_stats::statistics::{Collection, ErrorGroups, LabelKey, Overview};
 use volley_stats::{LabelStatistics, Percentile, SampleKind};
 use volley_storage::documents::{Figures, LabelFigures, MeasuredInterval, rate_milli, ratio_ppm};
 
@@ -52,40 +52,37 @@ impl Measured {
         self.whole.interval().map_or(0, |interval| interval.length_us())
     }
 
-    /// Adds the figures that belong to no label, and the errors, of one worker of a region.
-    pub fn add_overview(&mut self, target: &str, overview: &Overview, errors: &ErrorGroups) {
-        let region = self.regions.entry(target.to_owned()).or_default();
-        for scope in [region, &mut self.whole] {
-            scope.overview.merge(overview);
-            scope.errors.merge(errors);
+    /// Adds the figures that belong to no label of one worker of a region.
+    pub fn add_overview(&mut self, target: &str, overview: &Overview) {
+        self.regions.entry(target.to_owned()).or_default().overview.merge(overview);
+        self.whole.overview.merge(overview);
+    }
+
+    /// Adds the error groups of one worker of a region.
+    pub fn add_errors(&mut self, target: &str, errors: &ErrorGroups) {
+        self.regions.entry(target.to_owned()).or_default().errors.merge(errors);
+        self.whole.errors.merge(errors);
+    }
+
+    /// What the figures of a label refer to. All overviews must have been added before.
+    #[must_use]
+    pub fn overviews(&self) -> Overviews {
+        Overviews {
+            interval_us: self.interval_us(),
+            whole: self.whole.overview.clone(),
+            regions: self.regions.iter().map(|(target, scope)| (target.clone(), scope.overview.clone())).collect(),
         }
     }
 
-    /// Adds one label, merged over the workers of each region. All overviews must have been added before: the label's
-    /// rates need the interval of the run. Answers the label merged over all regions.
-    pub fn add_label(
-        &mut self,
-        kind: SampleKind,
-        name: &str,
-        by_region: &BTreeMap<String, LabelStatistics>,
-    ) -> LabelStatistics {
-        let interval_us = self.interval_us();
-        let mut whole = LabelStatistics::default();
-        for (target, label) in by_region {
-            whole.merge(label);
-            let region = self.regions.entry(target.clone()).or_default();
-            if kind == SampleKind::Request {
-                region.total.merge(label);
+    /// Adds one merged label.
+    pub fn add_label(&mut self, label: MergedLabel) {
+        if label.key.kind == SampleKind::Request {
+            for (target, statistics) in &label.by_region {
+                self.regions.entry(target.clone()).or_default().total.merge(statistics);
             }
-            let lower_bound = region.overview.is_lower_bound(name, label);
-            self.labels.push(label_figures(Some(target), kind, name, label, lower_bound, interval_us));
+            self.whole.total.merge(&label.whole);
         }
-        if kind == SampleKind::Request {
-            self.whole.total.merge(&whole);
-        }
-        let lower_bound = self.whole.overview.is_lower_bound(name, &whole);
-        self.labels.push(label_figures(None, kind, name, &whole, lower_bound, interval_us));
-        whole
+        self.labels.extend(label.figures);
     }
 
     /// Brings the labels into the order of `result.json`.
@@ -101,9 +98,11 @@ impl Measured {
         let mut measured = Self::default();
         let mut by_region: BTreeMap<String, Collection> = BTreeMap::new();
         for (target, collection) in collections {
-            measured.add_overview(target, &collection.overview, &collection.errors);
+            measured.add_overview(target, &collection.overview);
+            measured.add_errors(target, &collection.errors);
             by_region.entry(target.clone()).or_default().merge(collection);
         }
+        let overviews = measured.overviews();
         for kind in [SampleKind::Request, SampleKind::Transaction] {
             let mut labels: BTreeMap<&str, BTreeMap<String, LabelStatistics>> = BTreeMap::new();
             for (target, collection) in &by_region {
@@ -112,7 +111,7 @@ impl Measured {
                 }
             }
             for (name, scopes) in labels {
-                measured.add_label(kind, name, &scopes);
+                measured.add_label(MergedLabel::new(&LabelKey { kind, name: name.into() }, scopes, &overviews));
             }
         }
         measured.sort();
@@ -120,18 +119,56 @@ impl Measured {
     }
 }
 
+/// What the figures of a label refer to: the measured interval, and what the workers say about folded labels.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overviews {
+    interval_us: u64,
+    whole: Overview,
+    regions: BTreeMap<String, Overview>,
+}
+
+/// One label, merged over the workers of each region and over all of them, with its figures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MergedLabel {
+    /// The label.
+    pub key: LabelKey,
+    /// By RegionTarget.
+    pub by_region: BTreeMap<String, LabelStatistics>,
+    /// Over all regions.
+    pub whole: LabelStatistics,
+    figures: Vec<LabelFigures>,
+}
+
+impl MergedLabel {
+    /// Merges a label over regions and computes its figures.
+    #[must_use]
+    pub fn new(key: &LabelKey, by_region: BTreeMap<String, LabelStatistics>, overviews: &Overviews) -> Self {
+        let nothing = Overview::default();
+        let mut whole = LabelStatistics::default();
+        let mut figures = Vec::with_capacity(by_region.len() + 1);
+        for (target, label) in &by_region {
+            whole.merge(label);
+            let overview = overviews.regions.get(target).unwrap_or(&nothing);
+            let lower_bound = overview.is_lower_bound(&key.name, label);
+            figures.push(label_figures(Some(target), key, label, lower_bound, overviews.interval_us));
+        }
+        let lower_bound = overviews.whole.is_lower_bound(&key.name, &whole);
+        figures.push(label_figures(None, key, &whole, lower_bound, overviews.interval_us));
+        Self { key: key.clone(), by_region, whole, figures }
+    }
+}
+
 fn label_figures(
     target: Option<&String>,
-    kind: SampleKind,
-    name: &str,
+    key: &LabelKey,
     label: &LabelStatistics,
     lower_bound: bool,
     interval_us: u64,
 ) -> LabelFigures {
     LabelFigures {
         target: target.cloned(),
-        label: name.to_owned(),
-        transaction: kind == SampleKind::Transaction,
+        label: key.name.to_string(),
+        transaction: key.kind == SampleKind::Transaction,
         lower_bound,
         figures: figures(label, interval_us),
     }

@@ -1,13 +1,13 @@
-//! What became of each entry of `close.json`.
+//! What became of each entry of `close.json`, and of checkpoints that stand for workers without a manifest.
 
 use jiff::Timestamp;
-use volley_storage::documents::Manifest;
-use volley_storage::keys::WorkerAttempt;
+use volley_storage::documents::{Manifest, ObjectDigest};
+use volley_storage::keys::{WorkerAttempt, frozen_checkpoint_object};
 
-/// One entry of `close.json` after its objects were looked at.
+/// One attempt after its objects were looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WorkerOutcome {
-    /// Manifest and statistics are there and have the digests that they should have.
+    /// Manifest (or checkpoint) and statistics are there and have the digests that they should have.
     Measured(Box<MeasuredAttempt>),
     /// Nothing of it is in the result.
     Lost(LostAttempt),
@@ -18,8 +18,39 @@ pub enum WorkerOutcome {
 pub struct MeasuredAttempt {
     /// Which worker and pod.
     pub attempt: WorkerAttempt,
-    /// Its manifest.
+    /// Its manifest, or the one in its last checkpoint.
     pub manifest: Manifest,
+    /// Where its figures are from.
+    pub provenance: Provenance,
+    /// What is missing of it although its statistics are merged, for people.
+    pub lacks: Option<String>,
+}
+
+/// Where the figures of an attempt are from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// It ended and wrote its manifest.
+    Manifest,
+    /// It left no manifest; this is the frozen copy of its last checkpoint.
+    Checkpoint {
+        /// Everything that it measured until then is in it.
+        at: Timestamp,
+        /// Why there is no manifest, for people.
+        reason: String,
+    },
+}
+
+impl MeasuredAttempt {
+    /// Key of one of its objects, with its digest; `None` where the manifest names no such object.
+    #[must_use]
+    pub fn object(&self, run_uid: &str, name: &str) -> Option<(String, &ObjectDigest)> {
+        let digest = self.manifest.objects.get(name)?;
+        let key = match self.provenance {
+            Provenance::Manifest => self.attempt.object(run_uid, name),
+            Provenance::Checkpoint { .. } => frozen_checkpoint_object(run_uid, &digest.sha256),
+        };
+        Some((key, digest))
+    }
 }
 
 /// An attempt of which nothing is in the result.

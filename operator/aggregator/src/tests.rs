@@ -14,7 +14,7 @@ use volley_storage::objects::{PutOptions, encode_document, sha256_hex};
 use volley_storage::{FailureClass, ObjectStore};
 
 use crate::fixtures::{RUN, Request, at, attempt, collection, definition, manifest, request};
-use crate::gather::statistics::STATISTICS;
+use crate::gather::STATISTICS;
 use crate::measured::Measured;
 use crate::{AggregateError, Aggregated, Settings, gather, publish};
 
@@ -159,7 +159,7 @@ async fn files_that_do_not_fit_the_cache_are_read_by_range_with_the_same_outcome
     bench.aggregate().await.unwrap();
     let mut merged = Vec::new();
     for cache_bytes in [0, u64::MAX] {
-        let mut outcomes = gather::workers::outcomes(&bench.store, RUN, &bench.close.workers).await.unwrap();
+        let mut outcomes = gather::workers::outcomes(&bench.store, RUN, &bench.close.workers, &[]).await.unwrap();
         let outputs = || publish::temporary_outputs(&bench.definition);
         let (measured, _) =
             gather::statistics::merge(&bench.store, RUN, &mut outcomes, cache_bytes, outputs).await.unwrap();

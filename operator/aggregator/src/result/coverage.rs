@@ -2,23 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use volley_storage::documents::{Definition, Manifest, WorkerCounts, WorkerResult, WorkerState};
+use volley_storage::documents::{Definition, WorkerCounts, WorkerResult, WorkerState};
 
-use crate::outcome::WorkerOutcome;
+use crate::outcome::{MeasuredAttempt, Provenance, WorkerOutcome};
 
-/// How much of an attempt with a manifest is in the result, and why not all.
-pub(super) fn state_of(manifest: &Manifest) -> (WorkerState, Option<String>) {
-    match (manifest.released_at, manifest.complete) {
-        (None, _) => (WorkerState::Lost, Some("its gate never opened, so it made no load".into())),
-        (Some(_), true) => (WorkerState::Complete, None),
-        (Some(_), false) => {
+/// How much of a measured attempt is in the result, and why not all.
+pub(super) fn state_of(measured: &MeasuredAttempt) -> (WorkerState, Option<String>) {
+    let manifest = &measured.manifest;
+    if manifest.released_at.is_none() {
+        return (WorkerState::Lost, Some("its gate never opened, so it made no load".into()));
+    }
+    let (state, reason) = match &measured.provenance {
+        Provenance::Checkpoint { at, reason } => {
+            (WorkerState::Partial, Some(format!("{reason}; what it had measured at {at} is merged")))
+        }
+        Provenance::Manifest if manifest.complete => (WorkerState::Complete, None),
+        Provenance::Manifest => {
             let exit = match manifest.exit_code {
                 Some(code) => format!("Taurus ended early with exit code {code}"),
                 None => "the end of Taurus was not seen".into(),
             };
             (WorkerState::Partial, Some(exit))
         }
-    }
+    };
+    let reasons: Vec<String> = reason.into_iter().chain(measured.lacks.clone()).collect();
+    (state, Some(reasons.join("; ")).filter(|reasons| !reasons.is_empty()))
 }
 
 /// A row of a worker of which nothing is in the result.

@@ -13,14 +13,14 @@ use volley_storage::documents::{
 };
 
 use crate::measured::{Measured, Scope, figures};
-use crate::outcome::WorkerOutcome;
+use crate::outcome::{Provenance, WorkerOutcome};
 
 /// Error groups in `result.json`. The most frequent stay; how many are left out is a warning.
 pub const MAXIMUM_ERROR_GROUPS: usize = 10_000;
 
 /// Makes the result.
 ///
-/// `outcomes` has one entry for each of `close.workers`, in any order; `measured` holds exactly what the measured ones
+/// `outcomes` has an entry for each of `close.workers` and for further attempts with a checkpoint, in any order; `measured` holds exactly what the measured ones
 /// uploaded. No instant of now enters the document, so making it again gives the same bytes.
 #[must_use]
 pub fn result(
@@ -93,7 +93,7 @@ fn worker(outcome: &WorkerOutcome) -> WorkerResult {
         },
         WorkerOutcome::Measured(measured) => {
             let manifest = &measured.manifest;
-            let (state, reason) = coverage::state_of(manifest);
+            let (state, reason) = coverage::state_of(measured);
             WorkerResult {
                 target: measured.attempt.target.clone(),
                 index: measured.attempt.index,
@@ -101,7 +101,10 @@ fn worker(outcome: &WorkerOutcome) -> WorkerResult {
                 state,
                 reason,
                 released_at: manifest.released_at,
-                checkpoint_at: None,
+                checkpoint_at: match measured.provenance {
+                    Provenance::Manifest => None,
+                    Provenance::Checkpoint { at, .. } => Some(at),
+                },
                 first_sample_at: manifest.first_sample_at,
                 last_sample_at: manifest.last_sample_at,
                 requests: manifest.counters.requests,

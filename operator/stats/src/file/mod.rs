@@ -32,7 +32,7 @@ mod reader;
 mod record;
 mod writer;
 
-pub use reader::{Index, IndexEntry, Tail, read_labels};
+pub use reader::{Index, IndexEntry, Tail, merge_label, read_labels};
 pub use writer::{WriteError, Writer};
 
 use crate::histogram::WireError;

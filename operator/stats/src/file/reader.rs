@@ -200,3 +200,12 @@ pub fn read_labels<'a>(
         Ok((&entry.key, record::read(&entry.key.name, record)?))
     })
 }
+
+/// Adds the record of one label, the bytes of its [`IndexEntry::range`], to statistics.
+///
+/// # Errors
+/// [`FileError`] where it is not one that the writer writes; `into` may then hold a part of it.
+pub fn merge_label(name: &str, record: &[u8], into: &mut LabelStatistics) -> Result<(), FileError> {
+    into.merge(&record::read(name, record)?);
+    Ok(())
+}

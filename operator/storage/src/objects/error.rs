@@ -74,6 +74,12 @@ pub enum ObjectError {
         /// Bytes accepted.
         limit: u64,
     },
+    /// The object ends before the bytes that were asked for.
+    #[error("{location} ends before the bytes that it should have: it is truncated or another object")]
+    TooShort {
+        /// The object.
+        location: String,
+    },
     /// There are more objects below a prefix than the reader accepts.
     #[error("there are more than the accepted {limit} objects below {location}")]
     TooManyObjects {
@@ -146,6 +152,7 @@ impl ObjectError {
             Self::NotFound { .. }
             | Self::PreconditionFailed { .. }
             | Self::TooLarge { .. }
+            | Self::TooShort { .. }
             | Self::TooManyObjects { .. }
             | Self::DigestMismatch { .. }
             | Self::Malformed { .. }
@@ -174,6 +181,7 @@ where
             ObjectError::Unavailable { operation, location, words }
         }
         (Some(404), _) => ObjectError::NotFound { location },
+        (Some(416), _) => ObjectError::TooShort { location },
         (Some(412), _) => ObjectError::PreconditionFailed { operation, location },
         (Some(401 | 403), _) => ObjectError::Denied { operation, location, words },
         (Some(status), _) => {

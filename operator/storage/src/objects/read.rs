@@ -48,7 +48,7 @@ impl ObjectStore {
     /// Reads the bytes `range` of an object (start inclusive, end exclusive). Fewer come where the object is shorter.
     ///
     /// # Errors
-    /// [`ObjectError::NotFound`]; [`ObjectError::Refused`] where the range begins behind the end.
+    /// [`ObjectError::NotFound`]; [`ObjectError::TooShort`] where the range begins behind the end.
     pub async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes, ObjectError> {
         if range.is_empty() {
             return Ok(Bytes::new());
