@@ -27,7 +27,7 @@ prepared_tests() {
   VOLLEY_WORKER_VENV=$VOLLEY_CACHE/worker-venv VOLLEY_JMETER=$VOLLEY_CACHE/jmeter/bin/jmeter VOLLEY_K6=$VOLLEY_CACHE/k6/k6
   export VOLLEY_TEST_KUBECONFIG VOLLEY_WORKER_VENV VOLLEY_JMETER VOLLEY_K6
   (cd "$VOLLEY_ROOT" && RUST_TEST_THREADS=2 cargo test --locked --workspace --lib \
-    --test rules --test api_server --test one_run_per_call --test two_workers -- --ignored)
+    --test rules --test aggregation --test api_server --test one_run_per_call --test two_workers -- --ignored)
 }
 
 acceptance_tests() {

@@ -12,8 +12,6 @@
 //! * `status.result` comes last: who sees it finds everything else.
 
 pub mod error;
-#[cfg(test)]
-mod fixtures;
 pub mod gather;
 pub mod measured;
 pub mod outcome;
@@ -21,13 +19,11 @@ pub mod publish;
 pub mod result;
 mod retry;
 pub mod status;
-#[cfg(test)]
-mod tests;
 
 pub use error::AggregateError;
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::Client;
 use volley_api::load_test_run::RunResult;
@@ -97,6 +93,7 @@ async fn aggregate(
             publish::temporary_outputs(&definition)
         })
         .await?;
+    let began = Instant::now();
     let document = result::result(&definition, start.as_ref(), &close, &outcomes, &measured);
     for warning in &document.warnings {
         tracing::warn!(run_uid, warning, "the result has a warning");
@@ -114,6 +111,7 @@ async fn aggregate(
         requests = document.totals.requests,
         errors = document.totals.errors,
         workers = document.workers_total.complete + document.workers_total.partial,
+        written_ms = began.elapsed().as_millis(),
         location,
         "the run is aggregated"
     );

@@ -4,12 +4,20 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use volley_stats::statistics::{Collection, ErrorGroups, LabelKey, Overview};
+use volley_stats::statistics::{Collection, ErrorGroups, LabelKey, OTHER, Overview};
 use volley_stats::{LabelStatistics, Percentile, SampleKind};
 use volley_storage::documents::{Figures, LabelFigures, MeasuredInterval, rate_milli, ratio_ppm};
 
 /// Key of a response without a code in [`Figures::codes`].
 const NO_CODE: &str = "none";
+
+/// Labels of a scope in `result.json`: more than one worker keeps apart, fewer than would fill the memory. Those with most
+/// errors, then most requests stay; all are in the merged histograms.
+pub const MAXIMUM_LABELS: usize = 10_000;
+/// Response codes of one set of figures in `result.json`, the most frequent ones.
+const MAXIMUM_CODES: usize = 50;
+/// Bytes of a response code in `result.json`.
+const MAXIMUM_CODE_BYTES: usize = 64;
 
 /// What one region measured, or all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,8 +49,12 @@ pub struct Measured {
     pub whole: Scope,
     /// By RegionTarget.
     pub regions: BTreeMap<String, Scope>,
-    /// By label, sorted by target (all regions first), kind, label.
+    /// By label, sorted by target (all regions first), kind, label: at most [`MAXIMUM_LABELS`] of each scope.
     pub labels: Vec<LabelFigures>,
+    /// Labels of all regions, those that are not kept included.
+    pub labels_met: u64,
+    /// What [`Self::sort`] makes the labels of, by scope.
+    keeping: BTreeMap<Option<String>, Vec<LabelFigures>>,
 }
 
 impl Measured {
@@ -82,11 +94,22 @@ impl Measured {
             }
             self.whole.total.merge(&label.whole);
         }
-        self.labels.extend(label.figures);
+        self.labels_met += 1;
+        for figures in label.figures {
+            let scope = self.keeping.entry(figures.target.clone()).or_default();
+            scope.push(figures);
+            if scope.len() >= 2 * MAXIMUM_LABELS {
+                keep_most_important(scope);
+            }
+        }
     }
 
-    /// Brings the labels into the order of `result.json`.
+    /// Makes the list of labels, in the order of `result.json`, when all are added.
     pub fn sort(&mut self) {
+        for mut scope in std::mem::take(&mut self.keeping).into_values() {
+            keep_most_important(&mut scope);
+            self.labels.append(&mut scope);
+        }
         self.labels.sort_by(|left, right| {
             (&left.target, left.transaction, &left.label).cmp(&(&right.target, right.transaction, &right.label))
         });
@@ -203,14 +226,37 @@ pub fn figures(label: &LabelStatistics, interval_us: u64) -> Figures {
     }
 }
 
+/// The most frequent codes; the others, and what a worker folded, stand under `[other]`.
 fn codes(codes: &BTreeMap<Box<str>, u64>) -> BTreeMap<String, u64> {
     let mut named: BTreeMap<String, u64> = BTreeMap::new();
-    for (code, count) in codes {
-        let name = if code.is_empty() { NO_CODE } else { code };
-        let known = named.entry(name.to_owned()).or_default();
-        *known = known.saturating_add(*count);
+    let mut add = |name: String, count: u64| {
+        let known = named.entry(name).or_default();
+        *known = known.saturating_add(count);
+    };
+    let mut by_count: Vec<(&str, u64)> = codes.iter().map(|(code, count)| (code.as_ref(), *count)).collect();
+    by_count.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(right.0)));
+    for (place, (code, count)) in by_count.into_iter().enumerate() {
+        let name = match code {
+            "" => NO_CODE,
+            _ if place >= MAXIMUM_CODES => OTHER,
+            code => code.get(..code.floor_char_boundary(MAXIMUM_CODE_BYTES)).unwrap_or(code),
+        };
+        add(name.to_owned(), count);
     }
     named
+}
+
+/// Leaves the labels with most errors, then most requests; of equal ones the first by name.
+fn keep_most_important(labels: &mut Vec<LabelFigures>) {
+    if labels.len() > MAXIMUM_LABELS {
+        labels.select_nth_unstable_by(MAXIMUM_LABELS, |left, right| {
+            let importance = |label: &LabelFigures| (label.figures.errors, label.figures.requests);
+            importance(right)
+                .cmp(&importance(left))
+                .then_with(|| (&left.label, left.transaction).cmp(&(&right.label, right.transaction)))
+        });
+        labels.truncate(MAXIMUM_LABELS);
+    }
 }
 
 /// A mean in whole microseconds, rounded half up; `None` of nothing.
@@ -237,4 +283,56 @@ fn standard_deviation_half_up(sum_us: u128, sum_of_squares: u128, count: u64) ->
         scaled.isqrt().checked_div(count)
     })?;
     u64::try_from(doubled.div_ceil(2)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn label(number: u64, errors: u64) -> LabelFigures {
+        LabelFigures {
+            target: None,
+            label: format!("label {number:06}"),
+            transaction: false,
+            lower_bound: false,
+            figures: Figures { requests: number % 7, errors, ..Figures::default() },
+        }
+    }
+
+    #[test]
+    fn of_too_many_labels_those_with_most_errors_then_requests_are_kept_whatever_their_order() {
+        let all: Vec<_> = (0..30_000).map(|number| label(number, u64::from(number % 1_000 == 0))).collect();
+        let kept = |labels: &mut dyn Iterator<Item = &LabelFigures>| {
+            let mut some = Vec::new();
+            for label in labels {
+                some.push(label.clone());
+                if some.len() >= 2 * MAXIMUM_LABELS {
+                    keep_most_important(&mut some);
+                }
+            }
+            keep_most_important(&mut some);
+            some.sort_by(|left, right| left.label.cmp(&right.label));
+            some
+        };
+        let forwards = kept(&mut all.iter());
+        assert_eq!(forwards.len(), MAXIMUM_LABELS);
+        assert_eq!(forwards.iter().filter(|label| label.figures.errors > 0).count(), 30);
+        assert_eq!(forwards.iter().map(|label| label.figures.requests).filter(|requests| *requests < 4).count(), 17);
+        assert_eq!(kept(&mut all.iter().rev()), forwards);
+    }
+
+    #[test]
+    fn rare_codes_are_counted_together_and_long_ones_cut_between_characters() {
+        let long = format!("x{}", "é".repeat(60));
+        let mut measured: BTreeMap<Box<str>, u64> =
+            (0..60_u64).map(|code| (format!("{code:03}").into(), 100 + code)).collect();
+        measured.insert("".into(), 7);
+        measured.insert(long.clone().into(), 1_000);
+        let published = codes(&measured);
+        assert_eq!(published.values().sum::<u64>(), measured.values().sum::<u64>());
+        assert_eq!(published.get(NO_CODE), Some(&7));
+        assert_eq!(published.get(&long[..63]), Some(&1_000));
+        // Of 62 codes 50 have a name, the empty one is the last of the others.
+        assert_eq!((published.len(), published.get(OTHER)), (52, Some(&(100..111).sum::<u64>())));
+    }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use volley_stats::file::{FileError, Index, TAIL_BYTES, Tail, Writer};
@@ -119,10 +120,17 @@ pub async fn merge<W: Write>(
     cache_bytes: u64,
     mut outputs: impl FnMut() -> Result<Outputs<W>, AggregateError>,
 ) -> Result<(Measured, Outputs<W>), AggregateError> {
+    let began = Instant::now();
     let mut opened = open(store, run_uid, outcomes, cache_bytes).await?;
+    let (workers, labels) = (opened.files.len(), opened.keys.len());
+    tracing::info!(workers, labels, ms = began.elapsed().as_millis(), "the workers' statistics are verified");
+    let began = Instant::now();
     loop {
         match merge_files(store, &opened, outputs()?).await? {
-            Ok(done) => return Ok(done),
+            Ok(done) => {
+                tracing::info!(ms = began.elapsed().as_millis(), "the workers' statistics are merged");
+                return Ok(done);
+            }
             Err(broken) => {
                 opened.files.retain(|file| !broken.contains_key(&file.place));
                 for (place, reason) in broken {

@@ -4,9 +4,6 @@ mod coverage;
 mod verdict;
 mod warnings;
 
-#[cfg(test)]
-mod tests;
-
 use volley_storage::documents::{
     CloseDecision, DOCUMENT_VERSION, Definition, ErrorGroup, RegionFigures, ResultDocument, StartDecision,
     WorkerResult, WorkerState,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use volley_storage::documents::{Definition, ResultDocument, StopReason, WorkerResult, WorkerState};
 
-use crate::measured::Measured;
+use crate::measured::{MAXIMUM_LABELS, Measured};
 use crate::outcome::WorkerOutcome;
 
 use super::{MAXIMUM_ERROR_GROUPS, is_measured};
@@ -152,6 +152,13 @@ fn bounds(measured: &Measured) -> Vec<String> {
     let clamped = measured.whole.total.together().elapsed.clamped();
     if clamped > 0 {
         lines.push(format!("{clamped} requests took longer than 38 hours and are counted as that"));
+    }
+    if measured.labels_met > MAXIMUM_LABELS as u64 {
+        lines.push(format!(
+            "only the {MAXIMUM_LABELS} labels with most errors and requests of {} are listed; all are in the merged \
+             histograms",
+            measured.labels_met
+        ));
     }
     if measured.whole.errors.len() > MAXIMUM_ERROR_GROUPS {
         lines.push(format!(

@@ -13,7 +13,7 @@ use super::definition::RunIdentity;
 use super::schema::{Instant, Version};
 
 /// Figures of a set of samples. Times are those of all requests, successes and failures together, in microseconds;
-/// they are `None` where there was no request.
+/// they are null where there was no request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
@@ -25,9 +25,9 @@ pub struct Figures {
     pub interrupted: u64,
     /// Bytes received.
     pub bytes: u64,
-    /// Failed requests per million requests, rounded half up ([`ratio_ppm`]).
+    /// Failed requests per million requests, rounded half up.
     pub error_rate_ppm: u64,
-    /// Thousandths of a request per second over the measured interval of the run, rounded half up ([`rate_milli`]).
+    /// Thousandths of a request per second over the measured interval of the run, rounded half up.
     pub request_rate_milli: u64,
     /// Mean response time, rounded half up.
     pub average_us: Option<u64>,
@@ -51,7 +51,8 @@ pub struct Figures {
     pub connect_average_us: Option<u64>,
     /// Mean time to the first byte, where the engine measures it.
     pub first_byte_average_us: Option<u64>,
-    /// Requests by response code as the engine writes it; an empty code is the key `none`.
+    /// Requests by response code as the engine writes it, the 50 most frequent; an empty code is the key `none`, further
+    /// codes are counted under `[other]`.
     pub codes: BTreeMap<String, u64>,
 }
 
@@ -124,7 +125,7 @@ pub struct WorkerResult {
     pub target: String,
     /// Completion index.
     pub index: u32,
-    /// Uid of the pod; `None` for a worker without any.
+    /// Uid of the pod; null for a worker without any.
     pub pod_uid: Option<String>,
     /// How much of it is in the result.
     pub state: WorkerState,
@@ -142,7 +143,7 @@ pub struct WorkerResult {
     /// End of its last sample.
     #[schemars(with = "Option<Instant>")]
     pub last_sample_at: Option<Timestamp>,
-    /// Requests, as in [`Figures::requests`].
+    /// Requests, failed ones included, interrupted ones not.
     pub requests: u64,
     /// Failed requests.
     pub errors: u64,
@@ -158,7 +159,7 @@ pub struct WorkerResult {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LabelFigures {
-    /// Name of the RegionTarget; `None`: all regions together.
+    /// Name of the RegionTarget; null: all regions together.
     pub target: Option<String>,
     /// The label.
     pub label: String,
@@ -174,7 +175,7 @@ pub struct LabelFigures {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorGroup {
-    /// The label; `None` where the worker did not keep it apart.
+    /// The label; null where the worker did not keep it apart.
     pub label: Option<String>,
     /// Response code as the engine writes it.
     pub code: String,
@@ -189,7 +190,7 @@ pub struct ErrorGroup {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeriesFigures {
-    /// Name of the RegionTarget; `None`: all regions together.
+    /// Name of the RegionTarget; null: all regions together.
     pub target: Option<String>,
     /// Length of a step in seconds; a longer run has longer steps.
     pub step_seconds: u32,
@@ -204,9 +205,9 @@ pub struct SeriesFigures {
     pub interrupted: Vec<u64>,
     /// Bytes received.
     pub bytes: Vec<u64>,
-    /// Most active virtual users of a second in the step; `None` where no engine reported any.
-    pub users: Vec<Option<u64>>,
-    /// Mean response time in microseconds, rounded half up; `None` without requests.
+    /// Mean number of active virtual users in the step, rounded; 0 where no engine reports any.
+    pub users: Vec<u64>,
+    /// Mean response time in microseconds, rounded half up; null without requests.
     pub average_us: Vec<Option<u64>>,
     /// Shortest response time in microseconds.
     pub min_us: Vec<Option<u64>>,
@@ -222,14 +223,14 @@ pub struct SeriesFigures {
 pub struct SeriesPercentiles {
     /// Length of a step in seconds, at least 10.
     pub step_seconds: u32,
-    /// Beginning of each step, in seconds since 1970-01-01 UTC, ascending.
+    /// Beginning of each step, in seconds since 1970-01-01 UTC, ascending. A step without requests is not there.
     pub seconds: Vec<i64>,
-    /// Median in microseconds, nearest rank, within 0.05 %; `None` where the step has no complete histogram.
-    pub p50_us: Vec<Option<u64>>,
+    /// Median in microseconds, nearest rank, within 1 %.
+    pub p50_us: Vec<u64>,
     /// 95th percentile.
-    pub p95_us: Vec<Option<u64>>,
+    pub p95_us: Vec<u64>,
     /// 99th percentile.
-    pub p99_us: Vec<Option<u64>>,
+    pub p99_us: Vec<u64>,
 }
 
 /// The exact numbers of a run.
@@ -247,12 +248,12 @@ pub struct ResultDocument {
     pub verdict: Verdict,
     /// Why the load ended early, when it did.
     pub stopped: Option<StopReason>,
-    /// The instant at which every gate was to open; `None`: the load never started.
+    /// The instant at which every gate was to open; null: the load never started.
     #[schemars(with = "Option<Instant>")]
     pub start_at: Option<Timestamp>,
-    /// First to last sample; `None`: no sample.
+    /// First to last sample; null: no sample.
     pub interval: Option<MeasuredInterval>,
-    /// Most virtual users at the same time; `None` where no engine reports them.
+    /// Most virtual users at the same time; null where no engine reports them.
     pub peak_users: Option<u64>,
     /// All regions together.
     pub totals: Figures,
@@ -262,7 +263,8 @@ pub struct ResultDocument {
     pub regions: Vec<RegionFigures>,
     /// By worker, sorted by target, index, pod.
     pub workers: Vec<WorkerResult>,
-    /// By label, sorted by target (all regions first), then label. Every label of the run.
+    /// By label, sorted by target (all regions first), then label. Every label of the run, up to 10,000 of each scope: of
+    /// more, those with most errors and requests.
     pub labels: Vec<LabelFigures>,
     /// Error groups, most frequent first, then by label, code, message.
     pub errors: Vec<ErrorGroup>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::item::{Item, PK, SK, attributes, day_partition, run_partition, run_sort_key, sortable, test_partition};
 use super::table::{CREATED, EXPIRES_AT, RECENT_DAY};
@@ -12,6 +13,8 @@ use super::{ResultStore, ResultsError, RunRows, RunSummary, malformed};
 
 /// Items of one `BatchWriteItem`: DynamoDB's limit.
 const BATCH: usize = 25;
+/// Batches at the same time.
+const BATCHES: usize = 4;
 /// How often unprocessed items are sent again: with doubling pauses from 50 ms these are about 6 s.
 const BATCH_ATTEMPTS: u32 = 8;
 /// Attribute that makes a summary count.
@@ -91,9 +94,9 @@ impl ResultStore {
             let put = put.map_err(|error| malformed(what, error.to_string()))?;
             requests.push(WriteRequest::builder().put_request(put).build());
         }
-        for batch in requests.chunks(BATCH) {
-            self.write_batch(batch.to_vec(), what).await?;
-        }
+        let batches: Vec<Vec<WriteRequest>> = requests.chunks(BATCH).map(<[WriteRequest]>::to_vec).collect();
+        let mut writing = stream::iter(batches).map(|batch| self.write_batch(batch, what)).buffer_unordered(BATCHES);
+        while let Some(()) = writing.try_next().await? {}
         Ok(())
     }
 

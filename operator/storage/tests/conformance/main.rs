@@ -10,6 +10,7 @@
 
 mod durability;
 mod lists;
+mod many_rows;
 mod objects;
 mod place;
 mod results;

@@ -14,7 +14,7 @@ use volley_storage::{FailureClass, KeyPair, ResultStore, ResultsError};
 
 use crate::place::Place;
 
-fn figures(requests: u64, errors: u64) -> Figures {
+pub(crate) fn figures(requests: u64, errors: u64) -> Figures {
     Figures {
         requests,
         errors,
@@ -25,7 +25,7 @@ fn figures(requests: u64, errors: u64) -> Figures {
 }
 
 /// A result with many labels: the number of rows is what the batches are about.
-fn result(uid: &str, created_at: &str, labels: u64) -> ResultDocument {
+pub(crate) fn result(uid: &str, created_at: &str, labels: u64) -> ResultDocument {
     let workers = WorkerCounts { planned: 2, started: 2, complete: 2, ..WorkerCounts::default() };
     ResultDocument {
         version: DOCUMENT_VERSION,
@@ -67,7 +67,7 @@ fn result(uid: &str, created_at: &str, labels: u64) -> ResultDocument {
     }
 }
 
-fn summary(document: &ResultDocument) -> RunSummary {
+pub(crate) fn summary(document: &ResultDocument) -> RunSummary {
     // Far in the future: a table with a time to live must not remove it under the test.
     summary_of(document, "s3://b/runs/v1/u/".into(), "2099-01-01T00:00:00Z".parse().unwrap())
 }

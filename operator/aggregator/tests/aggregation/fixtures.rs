@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use volley_aggregator::gather::STATISTICS;
+use volley_aggregator::outcome::{MeasuredAttempt, Provenance, WorkerOutcome};
 use volley_api::WorkerSize;
 use volley_stats::statistics::Collection;
 use volley_stats::{Limits, Recorder, Sample, SampleKind};
@@ -12,9 +14,6 @@ use volley_storage::documents::{
 };
 use volley_storage::keys::WorkerAttempt;
 use volley_storage::objects::sha256_hex;
-
-use crate::gather::STATISTICS;
-use crate::outcome::{MeasuredAttempt, Provenance, WorkerOutcome};
 
 pub(crate) const RUN: &str = "11111111-2222-3333-4444-555555555555";
 /// When the load of every fixture starts.

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use volley_aggregator::gather::STATISTICS;
+use volley_aggregator::measured::Measured;
+use volley_aggregator::{AggregateError, Aggregated, Settings, gather, publish, result, status};
 use volley_api::load_test_run::Verdict;
 use volley_stats::Collection;
 use volley_storage::documents::{
@@ -14,21 +17,18 @@ use volley_storage::objects::{PutOptions, encode_document, sha256_hex};
 use volley_storage::{FailureClass, ObjectStore};
 
 use crate::fixtures::{RUN, Request, at, attempt, collection, definition, manifest, request};
-use crate::gather::STATISTICS;
-use crate::measured::Measured;
-use crate::{AggregateError, Aggregated, Settings, gather, publish};
 
 /// A storage with one run in it.
-struct Bench {
+pub(crate) struct Bench {
     _folder: tempfile::TempDir,
-    server: Server,
-    store: ObjectStore,
-    definition: Definition,
-    close: CloseDecision,
+    pub(crate) server: Server,
+    pub(crate) store: ObjectStore,
+    pub(crate) definition: Definition,
+    pub(crate) close: CloseDecision,
 }
 
 impl Bench {
-    async fn new(regions: &[(&str, u32)]) -> Self {
+    pub(crate) async fn new(regions: &[(&str, u32)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start_on_free_ports(folder.path()).await.unwrap();
         let store = server.objects();
@@ -45,7 +45,7 @@ impl Bench {
     }
 
     /// Uploads as a worker does, with the run's own key.
-    async fn worker(&mut self, attempt: &WorkerAttempt, collection: &Collection) {
+    pub(crate) async fn worker(&mut self, attempt: &WorkerAttempt, collection: &Collection) {
         let statistics = volley_stats::file::encode(collection);
         let store = self.server.objects_of_run(RUN);
         store.put(&attempt.object(RUN, STATISTICS), statistics.clone(), PutOptions::default()).await.unwrap();
@@ -61,17 +61,23 @@ impl Bench {
         });
     }
 
-    async fn aggregate(&self) -> Result<Aggregated, AggregateError> {
+    pub(crate) async fn aggregate(&self) -> Result<Aggregated, AggregateError> {
         self.store.put_document(&keys::close(RUN), &self.close).await.unwrap();
         self.run().await
     }
 
-    async fn run(&self) -> Result<Aggregated, AggregateError> {
+    pub(crate) async fn run(&self) -> Result<Aggregated, AggregateError> {
         let settings = Settings { run_uid: RUN.into(), patience: Some(Duration::from_secs(1)) };
-        crate::run(settings, self.store.clone(), self.server.results(), None, std::future::pending()).await
+        volley_aggregator::run(settings, self.store.clone(), self.server.results(), None, std::future::pending()).await
     }
 
-    async fn bytes(&self, key: &str) -> Vec<u8> {
+    /// Lists a worker without a manifest, as the operator does when none is there.
+    pub(crate) fn without_manifest(&mut self, target: &str, index: u32, reason: &str) {
+        let reason = Some(reason.to_owned());
+        self.close.workers.push(ClosedWorker { target: target.into(), index, pod_uid: None, manifest: None, reason });
+    }
+
+    pub(crate) async fn bytes(&self, key: &str) -> Vec<u8> {
         self.store.get(key, 1 << 30).await.unwrap().unwrap_or_else(|| panic!("{key} is not there")).to_vec()
     }
 }
@@ -249,7 +255,7 @@ async fn a_run_without_a_definition_is_an_error_that_names_the_variable() {
 async fn a_shutdown_ends_waiting_at_once() {
     let bench = Bench::new(&[("eu", 1)]).await;
     let settings = Settings { run_uid: RUN.into(), patience: None };
-    let ended = crate::run(settings, bench.store.clone(), bench.server.results(), None, async {
+    let ended = volley_aggregator::run(settings, bench.store.clone(), bench.server.results(), None, async {
         tokio::time::sleep(Duration::from_millis(200)).await;
     })
     .await;
@@ -306,9 +312,9 @@ async fn the_status_of_the_run_gets_result_and_live_and_nothing_else() {
     definition.run.namespace = "default".into();
     definition.run.uid = created.uid().unwrap();
     // Thirty lost workers make more warnings than a status holds.
-    let document = crate::result::result(&definition, None, &crate::fixtures::close(Vec::new()), &[], &measured);
-    let summary = crate::status::summary(&document, "s3://volley/key");
-    let live = crate::status::live(&document, at(20));
+    let document = result::result(&definition, None, &crate::fixtures::close(Vec::new()), &[], &measured);
+    let summary = status::summary(&document, "s3://volley/key");
+    let live = status::live(&document, at(20));
     publish::run_status(&client, &document, &summary, &live).await.unwrap();
     let written = runs.get(&name).await.unwrap();
     let status = written.status.clone().unwrap();
@@ -334,7 +340,7 @@ async fn the_status_of_the_run_gets_result_and_live_and_nothing_else() {
     let mut other = document.clone();
     other.run.uid = "another-run".into();
     other.totals.requests += 1;
-    let changed = crate::status::summary(&other, "s3://volley/other");
+    let changed = status::summary(&other, "s3://volley/other");
     publish::run_status(&client, &other, &changed, &live).await.unwrap();
     assert_eq!(
         runs.get(&name).await.unwrap().status.unwrap().result,

@@ -1,12 +1,13 @@
 //! Tables of what may come out of a run, and a property against figures that are computed from the raw samples.
 
 use proptest::prelude::*;
+use volley_aggregator::measured::Measured;
+use volley_aggregator::outcome::{LostAttempt, WorkerOutcome};
+use volley_aggregator::result::result;
 use volley_api::load_test_run::Verdict;
 use volley_storage::documents::{StartDecision, StopReason, WorkerState};
 
-use super::*;
 use crate::fixtures::{Request, at, close, collection, definition, measured, outcome, request};
-use crate::outcome::LostAttempt;
 
 fn lost(target: &str, index: u32, reason: &str) -> WorkerOutcome {
     WorkerOutcome::Lost(LostAttempt {
