@@ -41,7 +41,7 @@ format:
 generate:
 	@cargo xtask generate
 	@VOLLEY_WRITE_REFERENCE=1 cargo test --quiet --package volley the_reference
-	@VOLLEY_WRITE_REFERENCE=1 cargo test --quiet --package volley-storage --lib the_schema_of_the_result
+	@VOLLEY_WRITE_REFERENCE=1 cargo test --quiet --workspace --test schema
 	@VOLLEY_WRITE_REFERENCE=1 cargo test --quiet --package volley-controller --lib the_charts_roles
 
 ## figures: measure what docs/verification.md reports (release build)
