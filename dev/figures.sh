@@ -51,6 +51,11 @@ collector_load() {
   (cd "$VOLLEY_ROOT" && cargo run --quiet --locked --profile "$VOLLEY_PROFILE" -p volley-collector --example measure_collector -- 1000 60 50)
 }
 
+# aggregation WORKERS LABELS REGIONS: seconds and memory of a whole aggregation, each worker with 220 samples a label.
+aggregation() {
+  (cd "$VOLLEY_ROOT" && cargo run --quiet --locked --profile "$VOLLEY_PROFILE" -p volley-aggregator --example measure_aggregator -- "$1" "$2" "$3" 200)
+}
+
 trap '"$VOLLEY_BIN/cluster" down figures >/dev/null 2>&1' EXIT
 step "Build volley ($VOLLEY_PROFILE)" build_profile
 step "Build the images" build_images
@@ -60,4 +65,6 @@ step "Sizes of the images" image_sizes
 step "Times of a Locust run" times_of_run locust browse
 step "Times of an HTTP run" times_of_run http checkout
 step "The collector at 1,000 samples a second, 50 labels, 60 s" collector_load
+step "An aggregation of 1,000 workers with 100 labels" aggregation 1000 100 2
+step "An aggregation of 20 workers with 4,000 labels" aggregation 20 4000 5
 print_times

@@ -220,11 +220,11 @@ fn uploaded(seed: usize, labels: usize, samples: usize) -> Uploaded {
             );
         }
     }
-    let collection = recorder.into_collection();
+    let (collection, series) = recorder.into_parts();
     let total = collection.total();
     Uploaded {
         statistics: volley_stats::file::encode(&collection),
-        series: Vec::new(),
+        series: series.encode(),
         counters: Counters {
             requests: total.requests(),
             errors: total.errors(),

@@ -1,20 +1,22 @@
 //! Merges what the workers of a run uploaded.
 //!
 //! Order: read the definition → wait for `close.json` → freeze the checkpoints of workers that left no manifest → read exactly
-//! the manifests that it lists, and those checkpoints → merge the statistics of those workers → make the result (pure) → write histograms, `result.json`, rows, and last the run's status.
+//! the manifests that it lists, and those checkpoints → merge statistics and series of those workers → make the result (pure) → write histograms, `result.json`, rows, and last the run's status.
 //!
 //! # Guarantees
 //!
 //! * Aggregating again gives the same bytes and the same rows: no instant of now and no order of answers enters them.
 //! * A worker whose manifest or statistics are wrong is lost with a reason, never a crash and never a silent gap; an outage
 //!   of the storage makes no worker lost.
-//! * Memory does not depend on the number of samples, and on the number of labels only by their index and figures.
+//! * Memory does not depend on the number of samples, and on that of workers and labels only by 12 bytes each and the figures
+//!   that are published, which are bounded.
 //! * `status.result` comes last: who sees it finds everything else.
 
 pub mod error;
 pub mod gather;
 pub mod measured;
 pub mod outcome;
+pub mod over_time;
 pub mod publish;
 pub mod result;
 mod retry;
@@ -94,7 +96,14 @@ async fn aggregate(
         })
         .await?;
     let began = Instant::now();
-    let document = result::result(&definition, start.as_ref(), &close, &outcomes, &measured);
+    let targets = definition.regions.iter().map(|region| region.target.as_str());
+    let series = gather::series::merge(store, run_uid, &mut outcomes, targets, async |target, bytes| {
+        publish::series(store, run_uid, target, bytes).await
+    })
+    .await?;
+    tracing::info!(ms = began.elapsed().as_millis(), "the workers' series are merged");
+    let began = Instant::now();
+    let document = result::result(&definition, start.as_ref(), &close, &outcomes, &measured, series);
     for warning in &document.warnings {
         tracing::warn!(run_uid, warning, "the result has a warning");
     }

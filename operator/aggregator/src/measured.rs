@@ -13,7 +13,10 @@ const NO_CODE: &str = "none";
 
 /// Labels of a scope in `result.json`: more than one worker keeps apart, fewer than would fill the memory. Those with most
 /// errors, then most requests stay; all are in the merged histograms.
-pub const MAXIMUM_LABELS: usize = 10_000;
+const MAXIMUM_LABELS: usize = 10_000;
+/// Bytes of the labels of a scope in `result.json`: with the texts of usual tests 10,000 take less. It keeps the document of a
+/// test with hostile texts below the size that readers accept.
+const MAXIMUM_LABEL_BYTES: usize = 20 * 1024 * 1024;
 /// Response codes of one set of figures in `result.json`, the most frequent ones.
 const MAXIMUM_CODES: usize = 50;
 /// Bytes of a response code in `result.json`.
@@ -49,7 +52,7 @@ pub struct Measured {
     pub whole: Scope,
     /// By RegionTarget.
     pub regions: BTreeMap<String, Scope>,
-    /// By label, sorted by target (all regions first), kind, label: at most [`MAXIMUM_LABELS`] of each scope.
+    /// By label, sorted by target (all regions first), kind, label: at most 10,000 of each scope.
     pub labels: Vec<LabelFigures>,
     /// Labels of all regions, those that are not kept included.
     pub labels_met: u64,
@@ -246,21 +249,35 @@ fn codes(codes: &BTreeMap<Box<str>, u64>) -> BTreeMap<String, u64> {
     named
 }
 
-/// Leaves the labels with most errors, then most requests; of equal ones the first by name.
+/// Leaves the labels with most errors, then most requests, within [`MAXIMUM_LABELS`] and [`MAXIMUM_LABEL_BYTES`]; of equal ones
+/// the first by name.
 fn keep_most_important(labels: &mut Vec<LabelFigures>) {
-    if labels.len() > MAXIMUM_LABELS {
-        labels.select_nth_unstable_by(MAXIMUM_LABELS, |left, right| {
-            let importance = |label: &LabelFigures| (label.figures.errors, label.figures.requests);
-            importance(right)
-                .cmp(&importance(left))
-                .then_with(|| (&left.label, left.transaction).cmp(&(&right.label, right.transaction)))
-        });
-        labels.truncate(MAXIMUM_LABELS);
-    }
+    labels.sort_unstable_by(|left, right| {
+        let importance = |label: &LabelFigures| (label.figures.errors, label.figures.requests);
+        importance(right)
+            .cmp(&importance(left))
+            .then_with(|| (&left.label, left.transaction).cmp(&(&right.label, right.transaction)))
+    });
+    labels.truncate(MAXIMUM_LABELS);
+    let mut bytes = 0_usize;
+    let fits = labels.iter().take_while(|label| {
+        bytes = bytes.saturating_add(json_bytes(label));
+        bytes <= MAXIMUM_LABEL_BYTES
+    });
+    let kept = fits.count();
+    labels.truncate(kept);
+}
+
+/// Bytes that a label takes in `result.json` at most: names and codes with each byte escaped, numbers and the names of fields.
+fn json_bytes(label: &LabelFigures) -> usize {
+    const ESCAPED: usize = 6;
+    const FIELDS: usize = 600;
+    let codes: usize = label.figures.codes.keys().map(|code| code.len() * ESCAPED + 24).sum();
+    FIELDS + label.label.len() * ESCAPED + codes
 }
 
 /// A mean in whole microseconds, rounded half up; `None` of nothing.
-fn mean_half_up(sum_us: u128, count: u64) -> Option<u64> {
+pub(crate) fn mean_half_up(sum_us: u128, count: u64) -> Option<u64> {
     if count == 0 {
         return None;
     }
@@ -319,6 +336,16 @@ mod tests {
         assert_eq!(forwards.iter().filter(|label| label.figures.errors > 0).count(), 30);
         assert_eq!(forwards.iter().map(|label| label.figures.requests).filter(|requests| *requests < 4).count(), 17);
         assert_eq!(kept(&mut all.iter().rev()), forwards);
+    }
+
+    #[test]
+    fn labels_of_hostile_length_are_kept_up_to_the_size_of_the_document() {
+        let mut labels: Vec<_> = (0..10_000).map(|number| label(number, number)).collect();
+        labels.iter_mut().for_each(|label| label.label.push_str(&"\u{1}".repeat(1_000)));
+        keep_most_important(&mut labels);
+        let json = serde_json::to_vec(&labels).unwrap().len();
+        assert!(json <= MAXIMUM_LABEL_BYTES && json > MAXIMUM_LABEL_BYTES * 8 / 10, "{json}");
+        assert_eq!(labels[0].figures.errors, 9_999);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::{BufWriter, Write};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
@@ -12,7 +13,7 @@ use volley_api::LoadTestRun;
 use volley_api::labels::AGGREGATOR_MANAGER;
 use volley_api::load_test_run::{LiveFigures, RunResult};
 use volley_storage::documents::{CloseDecision, Definition, ResultDocument};
-use volley_storage::objects::BYTES;
+use volley_storage::objects::{BYTES, PutOptions};
 use volley_storage::results::{Publication, rows_of, summary_of};
 use volley_storage::{FailureClass, ObjectError, ObjectStore, ResultStore, ResultsError, keys};
 
@@ -54,6 +55,22 @@ pub async fn histograms(
         let region = writer.finish(&scope.overview, &scope.errors)?;
         upload(store, &keys::region_histograms(run_uid, &target), region).await?;
     }
+    Ok(())
+}
+
+/// Uploads the merged series of a region, or of the whole run (`None`).
+///
+/// # Errors
+/// What the storage says.
+pub async fn series(
+    store: &ObjectStore,
+    run_uid: &str,
+    target: Option<&str>,
+    series: Vec<u8>,
+) -> Result<(), AggregateError> {
+    let key = target.map_or_else(|| keys::series(run_uid), |target| keys::region_series(run_uid, target));
+    let series = Bytes::from(series);
+    patiently(ObjectError::class, || store.put(&key, series.clone(), PutOptions::default())).await?;
     Ok(())
 }
 

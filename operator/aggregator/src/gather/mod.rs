@@ -3,6 +3,7 @@
 
 pub mod checkpoints;
 pub mod documents;
+pub mod series;
 pub mod statistics;
 pub mod workers;
 

@@ -5,8 +5,8 @@ mod verdict;
 mod warnings;
 
 use volley_storage::documents::{
-    CloseDecision, DOCUMENT_VERSION, Definition, ErrorGroup, RegionFigures, ResultDocument, StartDecision,
-    WorkerResult, WorkerState,
+    CloseDecision, DOCUMENT_VERSION, Definition, ErrorGroup, RegionFigures, ResultDocument, SeriesFigures,
+    StartDecision, WorkerResult, WorkerState,
 };
 
 use crate::measured::{Measured, Scope, figures};
@@ -18,7 +18,7 @@ pub const MAXIMUM_ERROR_GROUPS: usize = 10_000;
 /// Makes the result.
 ///
 /// `outcomes` has an entry for each of `close.workers` and for further attempts with a checkpoint, in any order; `measured` holds exactly what the measured ones
-/// uploaded. No instant of now enters the document, so making it again gives the same bytes.
+/// uploaded, and `series` their course over time. No instant of now enters the document, so making it again gives the same bytes.
 #[must_use]
 pub fn result(
     definition: &Definition,
@@ -26,6 +26,7 @@ pub fn result(
     close: &CloseDecision,
     outcomes: &[WorkerOutcome],
     measured: &Measured,
+    series: Vec<SeriesFigures>,
 ) -> ResultDocument {
     let interval_us = measured.interval_us();
     let mut workers: Vec<WorkerResult> = outcomes.iter().map(worker).collect();
@@ -73,7 +74,7 @@ pub fn result(
         workers,
         labels: measured.labels.clone(),
         errors,
-        series: Vec::new(),
+        series,
         complete: workers_total.complete == workers_total.planned,
         warnings: Vec::new(),
     };

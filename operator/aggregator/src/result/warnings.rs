@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use volley_storage::documents::{Definition, ResultDocument, StopReason, WorkerResult, WorkerState};
 
-use crate::measured::{MAXIMUM_LABELS, Measured};
+use crate::measured::Measured;
 use crate::outcome::WorkerOutcome;
 
 use super::{MAXIMUM_ERROR_GROUPS, is_measured};
@@ -26,6 +26,7 @@ pub(super) fn warnings(
     warnings.extend(early_end(document));
     warnings.extend(named(&document.workers, WorkerState::Lost, "is lost"));
     warnings.extend(named(&document.workers, WorkerState::Partial, "measured less than its full time"));
+    warnings.extend(lacking(outcomes));
     warnings.extend(repeated(&document.workers));
     warnings.extend(outside_the_plan(definition, &document.workers));
     warnings.extend(bounds(measured));
@@ -82,6 +83,25 @@ fn named(workers: &[WorkerResult], state: WorkerState, words: &str) -> Vec<Strin
         .collect();
     if of_state.len() > NAMED_WORKERS {
         lines.push(format!("{} more workers: {words}", of_state.len() - NAMED_WORKERS));
+    }
+    lines
+}
+
+/// Names the workers that are measured and yet lack something.
+fn lacking(outcomes: &[WorkerOutcome]) -> Vec<String> {
+    let mut lacking: Vec<(&str, u32, &str)> = outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            WorkerOutcome::Measured(measured) => Some((outcome.target(), outcome.index(), measured.lacks.as_deref()?)),
+            WorkerOutcome::Lost(_) => None,
+        })
+        .collect();
+    lacking.sort_unstable();
+    let named = lacking.iter().take(NAMED_WORKERS);
+    let mut lines: Vec<String> =
+        named.map(|(target, index, lacks)| format!("worker {target}/{index}: {lacks}")).collect();
+    if lacking.len() > NAMED_WORKERS {
+        lines.push(format!("{} more workers lack something", lacking.len() - NAMED_WORKERS));
     }
     lines
 }
@@ -153,10 +173,10 @@ fn bounds(measured: &Measured) -> Vec<String> {
     if clamped > 0 {
         lines.push(format!("{clamped} requests took longer than 38 hours and are counted as that"));
     }
-    if measured.labels_met > MAXIMUM_LABELS as u64 {
+    let listed = measured.labels.iter().filter(|label| label.target.is_none()).count() as u64;
+    if measured.labels_met > listed {
         lines.push(format!(
-            "only the {MAXIMUM_LABELS} labels with most errors and requests of {} are listed; all are in the merged \
-             histograms",
+            "only the {listed} labels with most errors and requests of {} are listed; all are in the merged histograms",
             measured.labels_met
         ));
     }

@@ -1,23 +1,24 @@
 //! Workers that left no manifest, and what stands for them.
 
 use volley_aggregator::gather::STATISTICS;
-use volley_stats::Collection;
 use volley_storage::documents::{Checkpoint, CheckpointDecision, ClosedWorker, WorkerState};
 use volley_storage::keys::{self, CheckpointSlot, WorkerAttempt};
 use volley_storage::objects::PutOptions;
 
-use crate::fixtures::{RUN, at, attempt, collection, manifest, request};
+use crate::fixtures::{RUN, Recorded, at, attempt, manifest, recorded, request};
 use crate::whole_runs::Bench;
 
 impl Bench {
     /// Writes a checkpoint as a worker does while its load runs, with the run's own key.
-    async fn checkpoint(&self, attempt: &WorkerAttempt, collection: &Collection, slot: CheckpointSlot, second: i64) {
-        let statistics = volley_stats::file::encode(collection);
+    async fn checkpoint(&self, attempt: &WorkerAttempt, recorded: &Recorded, slot: CheckpointSlot, second: i64) {
         let store = self.server.objects_of_run(RUN);
-        let mut manifest = manifest(attempt, collection, &statistics);
+        let objects = recorded.objects();
+        let mut manifest = manifest(attempt, &recorded.collection, &objects);
         manifest.complete = false;
         manifest.exit_code = None;
-        store.put(&attempt.checkpoint_object(RUN, slot, STATISTICS), statistics, PutOptions::default()).await.unwrap();
+        for (name, bytes) in objects {
+            store.put(&attempt.checkpoint_object(RUN, slot, name), bytes, PutOptions::default()).await.unwrap();
+        }
         let checkpoint = Checkpoint { version: 1, at: at(second), slot, manifest };
         store.put_document(&attempt.checkpoint(RUN), &checkpoint).await.unwrap();
     }
@@ -27,8 +28,8 @@ impl Bench {
     }
 }
 
-fn requests(number: i64) -> Collection {
-    collection(&(0..number).map(|number| request("home", number * 10, 5_000, true)).collect::<Vec<_>>())
+fn requests(number: i64) -> Recorded {
+    recorded(&(0..number).map(|number| request("home", number * 10, 5_000, true)).collect::<Vec<_>>())
 }
 
 #[tokio::test]
@@ -48,6 +49,7 @@ async fn the_last_checkpoint_stands_for_a_worker_without_a_manifest_and_stays_fr
     assert_eq!(worker.reason.as_deref(), Some(reason));
     assert_eq!(document.warnings, [format!("worker eu/1 measured less than its full time: {reason}")]);
     assert!(!document.complete);
+    assert_eq!(document.series[0].requests.iter().sum::<u64>(), 10);
 
     // The pod lives on and overwrites all that it may: the result stays what it is, to the byte.
     let before = bench.result_bytes().await;

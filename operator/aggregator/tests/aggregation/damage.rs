@@ -1,13 +1,14 @@
 //! Objects of workers that are damaged in any way: the worker is named, the others stand.
 
 use proptest::prelude::*;
-use volley_aggregator::gather::STATISTICS;
+use volley_aggregator::gather::{SERIES, STATISTICS};
 use volley_aggregator::measured::Measured;
-use volley_stats::Collection;
+use volley_aggregator::over_time::over_time;
+use volley_stats::Series;
 use volley_storage::documents::{Figures, LabelFigures, WorkerState};
 use volley_storage::objects::PutOptions;
 
-use crate::fixtures::{RUN, attempt, collection, manifest, request};
+use crate::fixtures::{RUN, Recorded, attempt, manifest, recorded, request};
 use crate::whole_runs::Bench;
 
 /// How an object of a worker is damaged. Places are shares of its length, in thousandths.
@@ -59,18 +60,32 @@ fn damage() -> impl Strategy<Value = Damage> {
 enum Victim {
     Manifest,
     Statistics,
-    /// The statistics, with a manifest that states the digest of the damaged bytes, as a worker with a fault would write it.
-    StatisticsWithTheirDigest,
+    Series,
+    /// One of them, with a manifest that states the digest of the damaged bytes, as a worker with a fault would write it.
+    WithItsDigest(&'static str),
+}
+
+impl Victim {
+    /// Whether the worker's statistics and manifest are sound.
+    fn leaves_the_figures(self) -> bool {
+        matches!(self, Self::Series | Self::WithItsDigest(SERIES))
+    }
 }
 
 /// The damage of each of a run's workers; `None`: it is sound.
 fn damages() -> impl Strategy<Value = Vec<Option<(Victim, Damage)>>> {
-    let victim = prop_oneof![Just(Victim::Manifest), Just(Victim::Statistics), Just(Victim::StatisticsWithTheirDigest)];
+    let victim = prop_oneof![
+        Just(Victim::Manifest),
+        Just(Victim::Statistics),
+        Just(Victim::Series),
+        Just(Victim::WithItsDigest(STATISTICS)),
+        Just(Victim::WithItsDigest(SERIES))
+    ];
     prop::collection::vec(prop::option::of((victim, damage())), 1..6)
 }
 
 /// A label of its own for each worker, and one that all have.
-fn measured_by(worker: usize) -> Collection {
+fn measured_by(worker: usize) -> Recorded {
     // No single byte makes one of these another one.
     let own = format!("only {}", worker.to_string().repeat(5));
     let number = i64::try_from(worker).unwrap();
@@ -79,23 +94,27 @@ fn measured_by(worker: usize) -> Collection {
             [request(&own, at * 50, 1_000 + at.unsigned_abs(), at % 5 != number), request("all", at, 9_000, true)]
         })
         .collect();
-    collection(&requests)
+    recorded(&requests)
 }
 
 async fn damage_worker(bench: &mut Bench, index: u32, victim: Victim, damage: &Damage) {
     let attempt = attempt("eu", index);
     let key = match victim {
         Victim::Manifest => attempt.manifest(RUN),
-        Victim::Statistics | Victim::StatisticsWithTheirDigest => attempt.object(RUN, STATISTICS),
+        Victim::Statistics => attempt.object(RUN, STATISTICS),
+        Victim::Series => attempt.object(RUN, SERIES),
+        Victim::WithItsDigest(name) => attempt.object(RUN, name),
     };
     let damaged = damage.apply(&bench.bytes(&key).await);
     match &damaged {
         Some(bytes) => bench.store.put(&key, bytes.clone(), PutOptions::default()).await.unwrap(),
         None => bench.store.delete(&key).await.unwrap(),
     }
-    if let (Victim::StatisticsWithTheirDigest, Some(damaged)) = (victim, damaged) {
-        let collection = measured_by(usize::try_from(index).unwrap());
-        let manifest = manifest(&attempt, &collection, &damaged);
+    if let (Victim::WithItsDigest(name), Some(damaged)) = (victim, damaged) {
+        let recorded = measured_by(usize::try_from(index).unwrap());
+        let mut objects = recorded.objects();
+        objects.insert(name, damaged);
+        let manifest = manifest(&attempt, &recorded.collection, &objects);
         let digest = bench.store.put_document(&attempt.manifest(RUN), &manifest).await.unwrap();
         bench.close.workers[usize::try_from(index).unwrap()].manifest = Some(digest);
     }
@@ -113,21 +132,34 @@ async fn the_sound_stand(damages: Vec<Option<(Victim, Damage)>>) {
         }
     }
     let document = bench.aggregate().await.unwrap().document;
-    let mut sound = Vec::new();
+    let (mut sound, mut over_time_of) = (Vec::new(), Series::default());
+    let mut plausible = 0;
     for (worker, damage) in damages.iter().enumerate() {
         let row = &document.workers[worker];
         match damage {
             None => assert_eq!((row.state, &row.reason), (WorkerState::Complete, &None)),
             // Another number in the right form is one that nobody can tell from a measured one.
-            Some((Victim::StatisticsWithTheirDigest, _)) if row.state == WorkerState::Complete => {}
+            Some((Victim::WithItsDigest(_), _)) if row.state == WorkerState::Complete && row.reason.is_none() => {
+                plausible += 1;
+            }
+            Some((victim, _)) if victim.leaves_the_figures() => {
+                assert_eq!(row.state, WorkerState::Complete);
+                let name =
+                    format!("worker eu/{worker}: its requests are in the figures but not in the course over time: ");
+                assert!(document.warnings.iter().any(|warning| warning.starts_with(&name)), "{:?}", document.warnings);
+            }
             Some(_) => {
                 assert_eq!(row.state, WorkerState::Lost, "{damage:?}");
                 let name = format!("worker eu/{worker} is lost: its ");
                 assert!(document.warnings.iter().any(|warning| warning.starts_with(&name)), "{:?}", document.warnings);
             }
         }
+        let recorded = measured_by(worker);
         if damage.is_none() {
-            sound.push(("eu".to_owned(), measured_by(worker)));
+            over_time_of.merge(&recorded.series);
+        }
+        if damage.as_ref().is_none_or(|(victim, _)| victim.leaves_the_figures()) {
+            sound.push(("eu".to_owned(), recorded.collection));
         }
     }
     // The labels that only one worker has are its own figures, whatever the others are.
@@ -137,10 +169,11 @@ async fn the_sound_stand(damages: Vec<Option<(Victim, Damage)>>) {
         let rate = |label: &LabelFigures| Figures { request_rate_milli: 0, ..label.figures.clone() };
         assert_eq!(found.map(rate), Some(rate(label)), "{}", label.label);
     }
-    let survivors = document.workers.iter().filter(|worker| worker.state == WorkerState::Complete).count();
-    if survivors == sound.len() {
+    if plausible == 0 {
         assert_eq!(document.labels, expected.labels);
         assert_eq!(document.interval, expected.whole.interval());
+        let series: Vec<_> = [None, Some("eu")].into_iter().map(|target| over_time(target, &over_time_of)).collect();
+        assert!(document.series == series || (over_time_of.is_empty() && document.series.is_empty()));
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use volley_aggregator::gather::STATISTICS;
+use volley_aggregator::gather::{SERIES, STATISTICS};
 use volley_aggregator::outcome::{MeasuredAttempt, Provenance, WorkerOutcome};
 use volley_api::WorkerSize;
 use volley_stats::statistics::Collection;
-use volley_stats::{Limits, Recorder, Sample, SampleKind};
+use volley_stats::{Limits, Recorder, Sample, SampleKind, Series};
 use volley_storage::documents::{
     Artifacts, CloseDecision, ClosedWorker, Counters, Definition, Images, LateWorkers, Load, Manifest, ObjectDigest,
     Region, RunIdentity, Scenario, Source, Start, WorkerResources,
@@ -81,7 +81,23 @@ pub(crate) fn request(label: &str, start_ms: i64, elapsed_us: u64, success: bool
 }
 
 /// What a worker makes of its requests.
+pub(crate) struct Recorded {
+    pub(crate) collection: Collection,
+    pub(crate) series: Series,
+}
+
+impl Recorded {
+    /// Its objects by name.
+    pub(crate) fn objects(&self) -> BTreeMap<&'static str, Vec<u8>> {
+        BTreeMap::from([(STATISTICS, volley_stats::file::encode(&self.collection)), (SERIES, self.series.encode())])
+    }
+}
+
 pub(crate) fn collection(requests: &[Request]) -> Collection {
+    recorded(requests).collection
+}
+
+pub(crate) fn recorded(requests: &[Request]) -> Recorded {
     let mut recorder = Recorder::new(Limits::default());
     for request in requests {
         let start_us = (START_S * 1000 + request.start_ms) * 1000;
@@ -103,13 +119,22 @@ pub(crate) fn collection(requests: &[Request]) -> Collection {
             },
         );
     }
-    recorder.into_collection()
+    let (collection, series) = recorder.into_parts();
+    Recorded { collection, series }
 }
 
-/// The manifest of a worker that ran its full time and uploaded `statistics`.
-pub(crate) fn manifest(attempt: &WorkerAttempt, collection: &Collection, statistics: &[u8]) -> Manifest {
+fn digest(bytes: &[u8]) -> ObjectDigest {
+    let size = bytes.len() as u64;
+    ObjectDigest { sha256: sha256_hex(bytes), size, stored_size: size }
+}
+
+/// The manifest of a worker that ran its full time and uploaded these objects.
+pub(crate) fn manifest(
+    attempt: &WorkerAttempt,
+    collection: &Collection,
+    objects: &BTreeMap<&'static str, Vec<u8>>,
+) -> Manifest {
     let total = collection.total();
-    let size = statistics.len() as u64;
     Manifest {
         version: 1,
         run_uid: RUN.into(),
@@ -130,10 +155,7 @@ pub(crate) fn manifest(attempt: &WorkerAttempt, collection: &Collection, statist
             malformed_rows: 0,
             folded_labels: 0,
         },
-        objects: BTreeMap::from([(
-            STATISTICS.to_owned(),
-            ObjectDigest { sha256: sha256_hex(statistics), size, stored_size: size },
-        )]),
+        objects: objects.iter().map(|(name, bytes)| ((*name).to_owned(), digest(bytes))).collect(),
         warnings: Vec::new(),
     }
 }
@@ -141,7 +163,8 @@ pub(crate) fn manifest(attempt: &WorkerAttempt, collection: &Collection, statist
 /// A measured outcome, to be changed by a test.
 pub(crate) fn measured(target: &str, index: u32, collection: &Collection) -> MeasuredAttempt {
     let attempt = attempt(target, index);
-    let manifest = manifest(&attempt, collection, &volley_stats::file::encode(collection));
+    let objects = BTreeMap::from([(STATISTICS, volley_stats::file::encode(collection))]);
+    let manifest = manifest(&attempt, collection, &objects);
     MeasuredAttempt { attempt, manifest, provenance: Provenance::Manifest, lacks: None }
 }
 

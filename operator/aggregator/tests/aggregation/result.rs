@@ -3,11 +3,20 @@
 use proptest::prelude::*;
 use volley_aggregator::measured::Measured;
 use volley_aggregator::outcome::{LostAttempt, WorkerOutcome};
-use volley_aggregator::result::result;
 use volley_api::load_test_run::Verdict;
-use volley_storage::documents::{StartDecision, StopReason, WorkerState};
+use volley_storage::documents::{CloseDecision, Definition, ResultDocument, StartDecision, StopReason, WorkerState};
 
 use crate::fixtures::{Request, at, close, collection, definition, measured, outcome, request};
+
+fn result(
+    definition: &Definition,
+    start: Option<&StartDecision>,
+    close: &CloseDecision,
+    outcomes: &[WorkerOutcome],
+    measured: &Measured,
+) -> ResultDocument {
+    volley_aggregator::result::result(definition, start, close, outcomes, measured, Vec::new())
+}
 
 fn lost(target: &str, index: u32, reason: &str) -> WorkerOutcome {
     WorkerOutcome::Lost(LostAttempt {

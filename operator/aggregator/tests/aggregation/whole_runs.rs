@@ -5,9 +5,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 use volley_aggregator::gather::STATISTICS;
 use volley_aggregator::measured::Measured;
+use volley_aggregator::over_time::over_time;
 use volley_aggregator::{AggregateError, Aggregated, Settings, gather, publish, result, status};
 use volley_api::load_test_run::Verdict;
-use volley_stats::Collection;
+use volley_stats::{Collection, Series};
 use volley_storage::documents::{
     CloseDecision, ClosedWorker, Definition, LateWorkers, ResultDocument, StartDecision, WorkerState,
 };
@@ -16,7 +17,7 @@ use volley_storage::keys::{self, WorkerAttempt};
 use volley_storage::objects::{PutOptions, encode_document, sha256_hex};
 use volley_storage::{FailureClass, ObjectStore};
 
-use crate::fixtures::{RUN, Request, at, attempt, collection, definition, manifest, request};
+use crate::fixtures::{RUN, Recorded, Request, at, attempt, collection, definition, manifest, recorded, request};
 
 /// A storage with one run in it.
 pub(crate) struct Bench {
@@ -45,11 +46,13 @@ impl Bench {
     }
 
     /// Uploads as a worker does, with the run's own key.
-    pub(crate) async fn worker(&mut self, attempt: &WorkerAttempt, collection: &Collection) {
-        let statistics = volley_stats::file::encode(collection);
+    pub(crate) async fn worker(&mut self, attempt: &WorkerAttempt, recorded: &Recorded) {
         let store = self.server.objects_of_run(RUN);
-        store.put(&attempt.object(RUN, STATISTICS), statistics.clone(), PutOptions::default()).await.unwrap();
-        let manifest = manifest(attempt, collection, &statistics);
+        let objects = recorded.objects();
+        for (name, bytes) in &objects {
+            store.put(&attempt.object(RUN, name), bytes.clone(), PutOptions::default()).await.unwrap();
+        }
+        let manifest = manifest(attempt, &recorded.collection, &objects);
         store.put_document_once(&attempt.manifest(RUN), &manifest).await.unwrap();
         let digest = sha256_hex(&encode_document("", &manifest).unwrap());
         self.close.workers.push(ClosedWorker {
@@ -99,7 +102,7 @@ async fn aggregating_twice_gives_the_same_bytes_and_one_item() {
     let mut bench = Bench::new(&[("eu", 2), ("us", 1)]).await;
     for (number, (target, index)) in [("eu", 0), ("eu", 1), ("us", 0)].into_iter().enumerate() {
         let requests = many_labels(i64::try_from(number).unwrap());
-        bench.worker(&attempt(target, index), &collection(&requests)).await;
+        bench.worker(&attempt(target, index), &recorded(&requests)).await;
     }
     let first = bench.aggregate().await.unwrap();
     let keys = [
@@ -107,6 +110,8 @@ async fn aggregating_twice_gives_the_same_bytes_and_one_item() {
         keys::histograms(RUN),
         keys::region_histograms(RUN, "eu"),
         keys::region_histograms(RUN, "us"),
+        keys::series(RUN),
+        keys::region_series(RUN, "eu"),
     ];
     let mut before = Vec::new();
     for key in &keys {
@@ -130,11 +135,12 @@ async fn aggregating_twice_gives_the_same_bytes_and_one_item() {
 #[tokio::test]
 async fn what_is_written_is_what_one_merge_of_everything_gives() {
     let mut bench = Bench::new(&[("eu", 2), ("us", 1)]).await;
-    let mut collections = Vec::new();
+    let (mut collections, mut series) = (Vec::new(), Vec::new());
     for (number, (target, index)) in [("eu", 0), ("eu", 1), ("us", 0)].into_iter().enumerate() {
-        let collection = collection(&many_labels(i64::try_from(number).unwrap()));
-        bench.worker(&attempt(target, index), &collection).await;
-        collections.push((target.to_owned(), collection));
+        let recorded = recorded(&many_labels(i64::try_from(number).unwrap()));
+        bench.worker(&attempt(target, index), &recorded).await;
+        collections.push((target.to_owned(), recorded.collection));
+        series.push(recorded.series);
     }
     let aggregated = bench.aggregate().await.unwrap();
     let mut whole = Collection::default();
@@ -146,11 +152,24 @@ async fn what_is_written_is_what_one_merge_of_everything_gives() {
     eu.merge(&collections[1].1);
     assert!(bench.bytes(&keys::region_histograms(RUN, "eu")).await == volley_stats::file::encode(&eu));
 
+    let mut all = Series::default();
+    series.iter().for_each(|series| all.merge(series));
+    assert!(bench.bytes(&keys::series(RUN)).await == all.encode());
+    let mut eu = series[0].clone();
+    eu.merge(&series[1]);
+    assert!(bench.bytes(&keys::region_series(RUN, "eu")).await == eu.encode());
+
     let document: ResultDocument = serde_json::from_slice(&bench.bytes(&keys::result(RUN)).await).unwrap();
     assert_eq!(document, aggregated.document);
     assert_eq!(document.labels, Measured::of(&collections).labels);
     assert_eq!(document.totals.requests, whole.total().requests());
     assert_eq!(document.verdict, Verdict::NotJudged);
+    let expected = [over_time(None, &all), over_time(Some("eu"), &eu), over_time(Some("us"), &series[2])];
+    assert_eq!(document.series, expected);
+    // 450 labels, one each 10 ms; three requests each, of at most 20 ms.
+    assert_eq!(document.series[0].seconds.len(), 5);
+    assert_eq!(document.series[0].requests.iter().sum::<u64>(), document.totals.requests);
+    assert_eq!(document.series[0].errors.iter().sum::<u64>(), document.totals.errors);
     assert_eq!(document.warnings, Vec::<String>::new());
     assert_eq!(aggregated.summary.location, format!("s3://volley-test/{}", keys::result(RUN)));
     assert_eq!(aggregated.summary.labels.len(), 20);
@@ -160,7 +179,7 @@ async fn what_is_written_is_what_one_merge_of_everything_gives() {
 async fn files_that_do_not_fit_the_cache_are_read_by_range_with_the_same_outcome() {
     let mut bench = Bench::new(&[("eu", 2)]).await;
     for index in 0..2 {
-        bench.worker(&attempt("eu", index), &collection(&many_labels(i64::from(index)))).await;
+        bench.worker(&attempt("eu", index), &recorded(&many_labels(i64::from(index)))).await;
     }
     bench.aggregate().await.unwrap();
     let mut merged = Vec::new();
@@ -178,7 +197,7 @@ async fn files_that_do_not_fit_the_cache_are_read_by_range_with_the_same_outcome
 #[tokio::test]
 async fn a_damaged_object_makes_a_lost_worker_with_a_reason_and_keeps_the_others() {
     let mut bench = Bench::new(&[("eu", 5)]).await;
-    let measured = collection(&[request("home", 0, 5_000, true)]);
+    let measured = recorded(&[request("home", 0, 5_000, true)]);
     for index in 0..5 {
         bench.worker(&attempt("eu", index), &measured).await;
     }
@@ -210,14 +229,15 @@ async fn a_damaged_object_makes_a_lost_worker_with_a_reason_and_keeps_the_others
 #[tokio::test]
 async fn statistics_with_the_right_digest_but_broken_inside_lose_only_their_worker() {
     let mut bench = Bench::new(&[("eu", 2)]).await;
-    let measured = collection(&[request("home", 0, 5_000, true)]);
+    let measured = recorded(&[request("home", 0, 5_000, true)]);
     bench.worker(&attempt("eu", 0), &measured).await;
-    let mut broken = volley_stats::file::encode(&measured);
+    let mut objects = measured.objects();
+    let broken = objects.get_mut(STATISTICS).unwrap();
     // Inside the first record: its outcome's marker.
     broken[8] = 9;
     let attempt = attempt("eu", 1);
     bench.store.put(&attempt.object(RUN, STATISTICS), broken.clone(), PutOptions::default()).await.unwrap();
-    let manifest = manifest(&attempt, &measured, &broken);
+    let manifest = manifest(&attempt, &measured.collection, &objects);
     let digest = bench.store.put_document(&attempt.manifest(RUN), &manifest).await.unwrap();
     bench.close.workers.push(ClosedWorker {
         target: "eu".into(),
@@ -312,7 +332,7 @@ async fn the_status_of_the_run_gets_result_and_live_and_nothing_else() {
     definition.run.namespace = "default".into();
     definition.run.uid = created.uid().unwrap();
     // Thirty lost workers make more warnings than a status holds.
-    let document = result::result(&definition, None, &crate::fixtures::close(Vec::new()), &[], &measured);
+    let document = result::result(&definition, None, &crate::fixtures::close(Vec::new()), &[], &measured, Vec::new());
     let summary = status::summary(&document, "s3://volley/key");
     let live = status::live(&document, at(20));
     publish::run_status(&client, &document, &summary, &live).await.unwrap();
