@@ -2,11 +2,13 @@
 # shellcheck shell=bash
 
 check_rust_format() {
-  (cd "$VOLLEY_ROOT" && cargo fmt --all --check)
+  (cd "$VOLLEY_ROOT" && cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check)
 }
 
 check_rust_lints() {
   (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/clippy.log" cargo clippy --locked --workspace --all-targets -- -D warnings)
+  (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/clippy-fuzz.log" \
+    cargo clippy --locked --manifest-path fuzz/Cargo.toml --lib --tests -- -D warnings)
 }
 
 check_go() {

@@ -25,10 +25,15 @@ examples)
   done
   step "Remove the cluster" "$VOLLEY_BIN/cluster" down test
   ;;
+fuzz)
+  step "Check the toolchains" check_toolchains
+  "$VOLLEY_ROOT/dev/fuzz.sh"
+  ;;
 *)
-  echo "usage: make test-full PART=cluster|examples" >&2
+  echo "usage: make test-full PART=cluster|examples|fuzz" >&2
   echo "  cluster   development clusters side by side, killed and cleaned" >&2
   echo "  examples  every example of examples/ on a real cluster" >&2
+  echo "  fuzz      every fuzz target for VOLLEY_FUZZ_SECONDS (900), two at a time" >&2
   exit 2
   ;;
 esac

@@ -21,6 +21,11 @@ unit_tests() {
   (cd "$VOLLEY_ROOT" && cargo test --locked --workspace)
 }
 
+# The fuzz targets' properties over their corpora, with the stable compiler.
+replay_fuzz_corpora() {
+  (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/replay-fuzz.log" cargo test --locked --manifest-path fuzz/Cargo.toml)
+}
+
 # Ignored by a plain `cargo test`, because they need an API server or Taurus with its engines. Each fails without them.
 prepared_tests() {
   VOLLEY_TEST_KUBECONFIG=$("$VOLLEY_BIN/cluster" kubeconfig api-test)
@@ -48,6 +53,7 @@ lint_steps
 step "Build volley and its tests" build_tests
 step "Prepare a worker without an image" "$VOLLEY_ROOT/container/taurus/dev-setup.sh"
 step "Unit and property tests" unit_tests
+step "Corpora of the fuzz targets" replay_fuzz_corpora
 step "Tests of the worker's parts with real engines" "$VOLLEY_ROOT/container/taurus/test.sh"
 step "Start an API server" "$VOLLEY_BIN/cluster" up --api-server-only api-test
 step "Tests against the API server and real workers" prepared_tests

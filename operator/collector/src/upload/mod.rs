@@ -6,13 +6,13 @@
 mod manifest;
 mod objects;
 mod staging;
+mod summary;
 
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::time::Instant;
 use volley_stats::Collection;
-use volley_stats::final_stats;
 use volley_storage::documents::{DOCUMENT_VERSION, Definition, WorkerFailure};
 use volley_storage::keys::WorkerAttempt;
 use volley_storage::{ObjectError, ObjectStore};
@@ -150,19 +150,7 @@ impl Courier<'_> {
             Ok(None) => return,
             Err(error) => return warnings.push(format!("Taurus' own summary was not read: {error}")),
         };
-        match final_stats::read(xml.as_slice()) {
-            Ok(summary) => {
-                let oddities = &summary.oddities;
-                warnings.extend(oddities.first().iter().map(|oddity| format!("Taurus' own summary: {oddity}")));
-                if let Some(more) = oddities.count().checked_sub(oddities.first().len() as u64).filter(|more| *more > 0)
-                {
-                    warnings.push(format!("Taurus' own summary: {more} more parts make no sense"));
-                }
-                let differences = final_stats::cross_check(&summary, collection);
-                warnings.extend(differences.iter().map(|difference| format!("cross-check with Taurus: {difference}")));
-            }
-            Err(error) => warnings.push(format!("Taurus' own summary cannot be read: {error}")),
-        }
+        warnings.extend(summary::warnings(&xml, collection));
         note("final-stats.xml", objects.bytes("final-stats.xml", xml, false, deadline).await, warnings);
     }
 

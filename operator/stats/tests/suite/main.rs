@@ -7,6 +7,7 @@ mod cross_check;
 mod file;
 mod final_stats;
 mod generators;
+mod measured_reports;
 mod merging;
 mod percentiles;
 mod recorder;

@@ -1,0 +1,120 @@
+//! The parsers of sample files, and the statistics behind them.
+
+use volley_stats::samples::{MAXIMUM_ROW_BYTES, ParserCheckpoint, detect};
+use volley_stats::{Engine, Limits, Parser, Recorder, Sample, file};
+
+use crate::pieces::{Numbers, pieces};
+
+/// Properties of JMeter's `kpi.jtl`.
+pub fn jmeter(bytes: &[u8]) {
+    sample_file(Engine::JMeter, bytes);
+}
+
+/// Properties of Locust's `kpi.jtl`.
+pub fn locust(bytes: &[u8]) {
+    sample_file(Engine::Locust, bytes);
+}
+
+/// Properties of Apiritif's CSV.
+pub fn apiritif(bytes: &[u8]) {
+    sample_file(Engine::Apiritif, bytes);
+}
+
+/// Properties of k6's CSV.
+pub fn k6(bytes: &[u8]) {
+    sample_file(Engine::K6, bytes);
+}
+
+/// Properties of Molotov's rows of JSON.
+pub fn molotov(bytes: &[u8]) {
+    sample_file(Engine::Molotov, bytes);
+}
+
+/// What a parser made of a file.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Reading {
+    samples: Vec<String>,
+    malformed: u64,
+    failure: Option<String>,
+}
+
+fn sample_file(engine: Engine, bytes: &[u8]) {
+    let whole = read(Parser::new(engine), std::iter::once(bytes));
+    // A sample has a row, and each row a byte at least; the end of the file may be one malformed row more.
+    assert!(whole.samples.len() as u64 + whole.malformed <= bytes.len() as u64 + 1, "more rows than bytes");
+    assert_eq!(read(Parser::new(engine), pieces(bytes)), whole, "the pieces in which bytes arrive must not matter");
+    assert_eq!(interrupted(engine, bytes), whole, "a parser must go on from its checkpoint as if nothing had been");
+    let found = detect(bytes);
+    assert!(found.is_none() || whole.failure.is_none() || found != Some(engine), "{found:?}: {:?}", whole.failure);
+    statistics(engine, bytes);
+}
+
+/// Reads pieces to their end.
+fn read<'a>(mut parser: Parser, pieces: impl Iterator<Item = &'a [u8]>) -> Reading {
+    let mut reading = Reading::default();
+    for piece in pieces {
+        push(&mut parser, piece, &mut reading);
+    }
+    finish(parser, reading)
+}
+
+fn push(parser: &mut Parser, piece: &[u8], reading: &mut Reading) {
+    let samples = &mut reading.samples;
+    let outcome = parser.push(piece, &mut |sample| {
+        assert_sound(&sample);
+        samples.push(format!("{sample:?}"));
+    });
+    reading.failure = outcome.err().map(|error| error.to_string());
+}
+
+fn finish(mut parser: Parser, mut reading: Reading) -> Reading {
+    parser.finish();
+    assert_eq!(parser.samples(), reading.samples.len() as u64, "the samples given out are counted");
+    reading.malformed = parser.malformed();
+    reading
+}
+
+/// Reads some of the bytes, then goes on with a parser made from the checkpoint of the first.
+fn interrupted(engine: Engine, bytes: &[u8]) -> Reading {
+    let (first, rest) = bytes.split_at(Numbers::from_bytes(bytes).up_to(bytes.len()));
+    let mut reading = Reading::default();
+    let mut parser = Parser::new(engine);
+    pieces(first).for_each(|piece| push(&mut parser, piece, &mut reading));
+    let unfinished = usize::try_from(parser.unfinished_bytes()).unwrap();
+    assert!(unfinished <= first.len(), "{unfinished} bytes of {} are unfinished", first.len());
+    let text = serde_json::to_string(&parser.checkpoint()).unwrap();
+    let checkpoint: ParserCheckpoint = serde_json::from_str(&text).unwrap();
+    assert_eq!(checkpoint, parser.checkpoint());
+    let mut parser = Parser::resume(checkpoint).unwrap();
+    push(&mut parser, &first[first.len() - unfinished..], &mut reading);
+    pieces(rest).for_each(|piece| push(&mut parser, piece, &mut reading));
+    finish(parser, reading)
+}
+
+/// What holds for every sample.
+fn assert_sound(sample: &Sample<'_>) {
+    assert!(!sample.label.is_empty());
+    // A byte that is no UTF-8 becomes the three of U+FFFD.
+    for text in [sample.label, sample.code, sample.message] {
+        assert!(text.len() <= 3 * MAXIMUM_ROW_BYTES);
+    }
+    let elapsed = i128::from(sample.end_us) - i128::from(sample.start_us);
+    assert_eq!(elapsed, i128::from(sample.elapsed_us), "{sample:?}");
+}
+
+/// The statistics of the samples survive their file.
+fn statistics(engine: Engine, bytes: &[u8]) {
+    for limits in
+        [Limits::default(), Limits { labels: 2, error_groups: 1, codes_per_label: 1, label_bytes: 5, message_bytes: 4 }]
+    {
+        let mut recorder = Recorder::new(limits);
+        recorder.stop_at(1_795_582_173_000_000);
+        let mut parser = Parser::new(engine);
+        let _ = parser.push(bytes, &mut |sample| recorder.record(0, &sample));
+        parser.finish();
+        recorder.add_malformed(parser.malformed());
+        let collection = recorder.into_collection();
+        assert_eq!(collection.overview.samples, parser.samples());
+        assert_eq!(file::decode(&file::encode(&collection)), Ok(collection));
+    }
+}
