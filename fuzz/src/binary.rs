@@ -1,6 +1,7 @@
 //! The byte formats of ours.
 
-use volley_stats::{Collection, Histogram, Percentile, file};
+use volley_stats::series::SeriesSum;
+use volley_stats::{Collection, Engine, Histogram, Parser, Percentile, Recorder, Series, file};
 
 /// A histogram that is read has canonical bytes, and its percentiles are in order.
 pub fn histogram(bytes: &[u8]) {
@@ -33,4 +34,39 @@ pub fn worker_file(bytes: &[u8]) {
     assert_eq!(sum, collection);
     sum.merge(&collection);
     assert_eq!(file::decode(&file::encode(&sum)), Ok(sum), "what was merged can be read");
+}
+
+/// A series that is read has canonical bytes, and merging one by one and all together are the same.
+pub fn series(bytes: &[u8]) {
+    let Ok(series) = Series::decode(bytes) else { return };
+    assert_eq!(series.encode(), bytes, "equal series have equal bytes");
+    let mut merged = Series::default();
+    merged.merge(&series);
+    assert_eq!(merged, series, "nothing and a series are that series");
+    merged.merge(&series);
+    assert_eq!(Series::decode(&merged.encode()).as_ref(), Ok(&merged), "what was merged can be read");
+    let mut sum = SeriesSum::default();
+    sum.add(&series);
+    sum.add_encoded(bytes).unwrap();
+    assert_eq!(sum.finish(), merged);
+    let requests = |series: &Series| series.points().map(|point| u128::from(point.figures.requests)).sum::<u128>();
+    if requests(&series) < 1 << 60 {
+        assert_eq!(requests(&merged), 2 * requests(&series));
+    }
+}
+
+/// A checkpoint of a recorder that is read is written with the same bytes, and the recorder goes on.
+pub fn recorder_checkpoint(bytes: &[u8]) {
+    let Ok(mut recorder) = Recorder::restore(bytes) else { return };
+    let written = recorder.checkpoint();
+    let again = Recorder::restore(&written).unwrap();
+    assert_eq!(again.checkpoint(), written);
+    assert_eq!((again.collection(), again.series()), (recorder.collection(), recorder.series()));
+    let samples = recorder.collection().overview.samples;
+    let rows = b"timeStamp,elapsed,label,success\n1795582173939,31,pay,true\n1795582174939,31,,false\n";
+    Parser::new(Engine::JMeter).push(rows, &mut |sample| recorder.record(0, &sample)).unwrap();
+    let (collection, series) = recorder.into_parts();
+    assert_eq!(collection.overview.samples, samples.saturating_add(2).min(i64::MAX as u64));
+    assert_eq!(Series::decode(&series.encode()), Ok(series));
+    assert_eq!(file::decode(&file::encode(&collection)), Ok(collection));
 }

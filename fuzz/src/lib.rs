@@ -50,6 +50,8 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("final_stats", final_stats::report),
     ("histogram", binary::histogram),
     ("worker_file", binary::worker_file),
+    ("series", binary::series),
+    ("recorder_checkpoint", binary::recorder_checkpoint),
     ("user_manifest", user_manifest::file),
     ("documents", json::documents),
 ];

@@ -1,7 +1,8 @@
 //! The parsers of sample files, and the statistics behind them.
 
 use volley_stats::samples::{MAXIMUM_ROW_BYTES, ParserCheckpoint, detect};
-use volley_stats::{Engine, Limits, Parser, Recorder, Sample, file};
+use volley_stats::series::Bounds;
+use volley_stats::{Engine, Limits, Parser, Recorder, Sample, Series, file};
 
 use crate::pieces::{Numbers, pieces};
 
@@ -102,19 +103,37 @@ fn assert_sound(sample: &Sample<'_>) {
     assert_eq!(elapsed, i128::from(sample.elapsed_us), "{sample:?}");
 }
 
-/// The statistics of the samples survive their file.
+/// The statistics of the samples survive their files, and a checkpoint in the middle.
 fn statistics(engine: Engine, bytes: &[u8]) {
-    for limits in
-        [Limits::default(), Limits { labels: 2, error_groups: 1, codes_per_label: 1, label_bytes: 5, message_bytes: 4 }]
-    {
+    let tight = Limits {
+        labels: 2,
+        error_groups: 1,
+        codes_per_label: 1,
+        label_bytes: 5,
+        message_bytes: 4,
+        series: Bounds { row_points: 3, label_points: 4, label_slots: 5 },
+    };
+    for limits in [Limits::default(), tight] {
         let mut recorder = Recorder::new(limits);
         recorder.stop_at(1_795_582_173_000_000);
         let mut parser = Parser::new(engine);
-        let _ = parser.push(bytes, &mut |sample| recorder.record(0, &sample));
+        let mut samples = 0;
+        let mut resumed = recorder.clone();
+        let _ = parser.push(bytes, &mut |sample| {
+            samples += 1;
+            recorder.record(samples % 2, &sample);
+            resumed.record(samples % 2, &sample);
+            if samples == 3 {
+                resumed = Recorder::restore(&resumed.checkpoint()).unwrap();
+            }
+        });
         parser.finish();
         recorder.add_malformed(parser.malformed());
-        let collection = recorder.into_collection();
+        resumed.add_malformed(parser.malformed());
+        let (collection, series) = recorder.into_parts();
         assert_eq!(collection.overview.samples, parser.samples());
+        assert_eq!((&resumed.collection(), &resumed.series()), (&collection, &series));
         assert_eq!(file::decode(&file::encode(&collection)), Ok(collection));
+        assert_eq!(Series::decode(&series.encode()), Ok(series));
     }
 }
