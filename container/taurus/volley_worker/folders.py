@@ -31,6 +31,10 @@ class Control:
     def uploaded(self) -> Path:
         return self.root / "uploaded"
 
+    @property
+    def consumed(self) -> Path:
+        return self.root / "consumed.json"
+
 
 @dataclass(frozen=True)
 class Work:

@@ -20,6 +20,7 @@ from .checks.bounded import Abandoned
 from .configuration import force_execution
 from .documents import Failure, Stage
 from .folders import Folders
+from .space import Space
 
 POLL_SECONDS = 0.01
 # The run's own deadline ends a run long before; this is for a worker that everybody has forgotten.
@@ -37,6 +38,7 @@ class Gate(Service):
         self.log = logging.getLogger("volley")
         self.folders = Folders.from_environment(os.environ)
         self._notes: list[str] = []
+        self._space = Space(self.folders)
 
     def prepare(self) -> None:
         """Services are prepared before engines: the last moment to change what an engine reads from its execution.
@@ -75,6 +77,7 @@ class Gate(Service):
     def check(self) -> bool:
         """Taurus asks each second."""
         self._end_if_stopped()
+        self._space.look()
         return False
 
     def _fail(self, failure: Failure) -> NoReturn:
