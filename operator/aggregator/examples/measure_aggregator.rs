@@ -289,6 +289,7 @@ async fn upload_worker(objects: &ObjectStore, attempt: WorkerAttempt, uploaded: 
         complete: true,
         stopped: None,
         counters: uploaded.counters.clone(),
+        sample_files: Vec::new(),
         objects: digests,
         warnings: Vec::new(),
     };

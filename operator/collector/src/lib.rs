@@ -10,16 +10,19 @@
 //! * A worker never starts load before the instant, late, twice, or after a stop; a restart of this process changes nothing in that.
 //! * Every sample row that the engine finished is counted once; what could not be read is counted and said.
 //! * The manifest is the last object of a worker and is written once. A missing log never loses a worker's result.
+//! * A restart of this process loses and repeats no row; of a worker that vanishes, at most the last half minute is lost.
 //! * Memory depends on the number of labels, not on the length of the run. Nothing that a test's script leaves behind is followed.
 
 mod collector;
 pub mod configuration;
 pub mod control;
+pub mod disk;
 pub mod fetch;
 pub mod files;
 #[cfg(test)]
 mod fixtures;
 pub mod probe;
+mod progress;
 mod settings;
 pub mod tail;
 pub mod upload;

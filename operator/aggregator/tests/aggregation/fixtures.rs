@@ -155,6 +155,7 @@ pub(crate) fn manifest(
             malformed_rows: 0,
             folded_labels: 0,
         },
+        sample_files: Vec::new(),
         objects: objects.iter().map(|(name, bytes)| ((*name).to_owned(), digest(bytes))).collect(),
         warnings: Vec::new(),
     }

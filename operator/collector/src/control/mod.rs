@@ -8,7 +8,8 @@
 //! * The gate is never opened before the instant, without a start decision that was read in time, twice, after a stop, after a
 //!   refusal, or for a worker that is not prepared.
 //! * A stop that is seen together with the start instant wins.
-//! * Load never outlasts `maxLoad` after the start instant or `maxUncontrolled` without storage by more than one step.
+//! * Load never outlasts `maxLoad` after the start instant, `maxUncontrolled` without storage, or the room on the disk by more
+//!   than one step.
 //! * Whatever happens, a worker that has ended, failed or was refused reaches [`State::Done`], and one that is told to
 //!   end exits.
 //!
@@ -97,6 +98,8 @@ pub struct Observed {
     pub failed: bool,
     /// `ended.json` is there.
     pub ended: bool,
+    /// Bytes free on the worker's disk; `None`: not known.
+    pub free_bytes: Option<u64>,
     /// What was delivered by this process.
     pub delivered: Option<Outcome>,
     /// Time since this process was told to end, in milliseconds.
@@ -122,6 +125,7 @@ impl Observed {
             released_at: None,
             failed: false,
             ended: false,
+            free_bytes: None,
             delivered: None,
             terminating_ms: None,
         }

@@ -7,6 +7,7 @@ use super::{
     Action, Delivery, Limits, MAXIMUM_DELAY_MS, Observed, Outcome, Plan, Refusal, RefusalReason, Sources, StartSeen,
     State, StopFile, TERMINATION_PATIENCE_MS,
 };
+use crate::disk;
 
 /// The next step.
 #[must_use]
@@ -99,6 +100,9 @@ fn stop(observed: &Observed, limits: &Limits, now: Timestamp) -> Option<Plan> {
         let message =
             format!("the storage did not answer for {} ms, so nobody could stop the load", limits.max_uncontrolled_ms);
         (StopReason::Uncontrolled, message)
+    } else if let Some(free) = observed.free_bytes.filter(|free| observed.opened && *free < disk::TOO_LITTLE) {
+        let (free, least) = (free >> 20, disk::TOO_LITTLE >> 20);
+        (StopReason::DiskFull, format!("{free} MiB are free on the worker's disk, less than {least} MiB"))
     } else {
         return None;
     };

@@ -7,6 +7,7 @@ use rstest::rstest;
 use volley_storage::documents::{DOCUMENT_VERSION, LateWorkers, StartDecision, StopDecision, StopReason};
 
 use super::*;
+use crate::disk;
 
 const TICK_MS: i64 = 250;
 const LAST_TICK: i64 = 240;
@@ -54,6 +55,8 @@ enum Event {
     StopRead,
     StorageGone,
     StorageBack,
+    /// Something fills the disk.
+    DiskFull,
     Prepared,
     WorkerFailed,
     WorkerEnded,
@@ -78,6 +81,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::StopRead),
         1 => Just(Event::StorageGone),
         1 => Just(Event::StorageBack),
+        1 => Just(Event::DiskFull),
         4 => Just(Event::Prepared),
         1 => Just(Event::WorkerFailed),
         2 => Just(Event::WorkerEnded),
@@ -160,6 +164,7 @@ impl World {
             Event::StopRead => self.stop_written = true,
             Event::StorageGone => self.storage = false,
             Event::StorageBack => self.storage = true,
+            Event::DiskFull => self.observed.free_bytes = Some(disk::TOO_LITTLE - 1),
             Event::Prepared if launched && !self.observed.ended => self.observed.prepared = true,
             Event::WorkerFailed if launched && !self.observed.ended => self.observed.failed = true,
             Event::WorkerEnded if launched => self.observed.ended = true,
@@ -178,6 +183,7 @@ impl World {
                     released_at: files.released_at,
                     failed: files.failed,
                     ended: files.ended,
+                    free_bytes: files.free_bytes,
                     ..Observed::nothing()
                 };
                 self.last_answer_ms = self.now_ms;
@@ -348,6 +354,10 @@ fn judge(trace: &[(i64, Entry)]) -> Result<(), String> {
         if ended.unwrap_or(last) > deadline {
             return Err(format!("load ran until {ended:?}, past {deadline}"));
         }
+        let full = trace.iter().find(|(_, entry)| *entry == Entry::Happened(Event::DiskFull)).map(|(at, _)| *at);
+        if full.is_some_and(|full| ended.unwrap_or(last) > full.max(now) + stalled + 2 * TICK_MS) {
+            return Err(format!("load ran until {ended:?}; the disk was full at {full:?}"));
+        }
     }
     if !did(|action| matches!(action, Action::Exit)).count().eq(&1) {
         return Err("told to end, it did not".into());
@@ -426,10 +436,20 @@ fn a_worker_is_refused(#[case] observed: Observed, #[case] now: i64, #[case] rea
 #[case::uncontrolled(
     Observed { opened: true, without_storage_ms: MAX_UNCONTROLLED_MS, ..prepared_with_start(10_000, 5_000) }, 12_000, StopReason::Uncontrolled
 )]
+#[case::disk_full(
+    Observed { opened: true, free_bytes: Some(disk::TOO_LITTLE - 1), ..prepared_with_start(10_000, 5_000) }, 12_000, StopReason::DiskFull
+)]
 #[case::told_to_end(Observed { opened: true, terminating_ms: Some(0), ..prepared_with_start(10_000, 5_000) }, 12_000, StopReason::Deleted)]
 fn load_is_stopped(#[case] observed: Observed, #[case] now: i64, #[case] reason: StopReason) {
     let Some(Action::Stop(file)) = plan(&observed, &limits(), at(now)).action else { panic!("not stopped") };
     assert_eq!(file.reason, reason);
+}
+
+#[rstest]
+#[case::enough_room(Observed { opened: true, free_bytes: Some(disk::TOO_LITTLE), ..prepared_with_start(10_000, 5_000) })]
+#[case::no_load_that_could_fill_it(Observed { free_bytes: Some(0), ..prepared_with_start(15_000, 5_000) })]
+fn load_is_not_stopped(#[case] observed: Observed) {
+    assert_eq!(plan(&observed, &limits(), at(12_000)).action, None);
 }
 
 #[test]

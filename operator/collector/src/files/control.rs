@@ -6,12 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
+use volley_storage::documents::DOCUMENT_VERSION;
 
 use super::FileError;
 use crate::control::{Refusal, StopFile};
 
 /// Bytes of a document of ours.
 const MAXIMUM_DOCUMENT: u64 = 1 << 20;
+/// Bytes of the tail's state: 4,000 labels with full histograms are some 40 MB.
+const MAXIMUM_CHECKPOINT: u64 = 256 << 20;
+/// The tail's state. Its name says that it is nobody else's.
+const CHECKPOINT: &str = ".checkpoint";
 
 /// A script that the gate checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +39,25 @@ pub struct Launch {
     pub scripts: Vec<LaunchScript>,
     /// How long the launcher waits for `uploaded`.
     pub upload_timeout_seconds: u64,
+}
+
+/// `consumed.json`: rows that this process needs no more, whatever happens to it.
+#[derive(Serialize)]
+struct ConsumedDocument<'a> {
+    version: u32,
+    files: &'a [Consumed],
+}
+
+/// How much of a sample file is needed no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Consumed {
+    /// Below the work folder.
+    pub path: String,
+    /// Inode of the file, so that another one of its name keeps its rows.
+    pub inode: u64,
+    /// Bytes from its beginning that even a restarted collector does not read again.
+    pub up_to: u64,
 }
 
 /// The control folder.
@@ -137,6 +161,38 @@ impl ControlFolder {
     /// [`FileError::Io`].
     pub fn confirm_upload(&self) -> Result<(), FileError> {
         write(&self.path.join("uploaded"), b"")
+    }
+
+    /// The state that a tail kept; nothing where there is none.
+    ///
+    /// # Errors
+    /// [`FileError`] where it is there and cannot be read.
+    pub fn checkpoint(&self) -> Result<Option<Vec<u8>>, FileError> {
+        let path = self.path.join(CHECKPOINT);
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.len() > MAXIMUM_CHECKPOINT => {
+                Err(FileError::TooLarge { path, limit: MAXIMUM_CHECKPOINT })
+            }
+            Ok(_) => fs::read(&path).map(Some).map_err(FileError::io("read", path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(FileError::io("read", path)(error)),
+        }
+    }
+
+    /// Keeps the state of a tail.
+    ///
+    /// # Errors
+    /// [`FileError::Io`].
+    pub fn write_checkpoint(&self, state: &[u8]) -> Result<(), FileError> {
+        write(&self.path.join(CHECKPOINT), state)
+    }
+
+    /// Writes `consumed.json`.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn write_consumed(&self, files: &[Consumed]) -> Result<(), FileError> {
+        self.document("consumed.json", &ConsumedDocument { version: DOCUMENT_VERSION, files })
     }
 
     fn document(&self, name: &str, document: &impl Serialize) -> Result<(), FileError> {

@@ -5,7 +5,7 @@ mod control;
 mod untrusted;
 mod work;
 
-pub use control::{ControlFolder, Launch, LaunchScript};
+pub use control::{Consumed, ControlFolder, Launch, LaunchScript};
 pub use untrusted::{Opened, UntrustedFolder};
 pub use work::{Ended, Prepared, Released, WorkFolder};
 

@@ -1,20 +1,22 @@
 //! The files being followed, without thread or clock.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::io::{Seek as _, SeekFrom};
 
-use volley_stats::{Collection, Engine, Limits, Parser, Recorder};
+use volley_stats::samples::{MAXIMUM_ROW_BYTES, ParseError};
+use volley_stats::{Collection, Engine, Limits, Parser, Recorder, Series};
+use volley_storage::documents::SampleFile;
 
-use crate::files::{FileError, Opened, UntrustedFolder};
+use super::checkpoint::{self, CheckpointError, Files, SavedFile};
+use super::discovery::engines_of;
+use super::followed::Followed;
+use crate::files::{Consumed, FileError, UntrustedFolder};
 
 /// The folder in which Taurus keeps the sample files.
 const ARTIFACTS: &str = "artifacts";
-/// Bytes read at a time.
-const BUFFER: usize = 64 * 1024;
-/// Bytes read of one file before the next one has its turn.
-const TURN: u64 = 8 * 1024 * 1024;
-/// Sample files followed. Taurus makes one per execution, and our configurations have one execution.
-const MAXIMUM_FILES: usize = 16;
+/// Bytes read at a time; a first row has to fit.
+const BUFFER: usize = MAXIMUM_ROW_BYTES;
+/// Sample files followed. Taurus makes one per execution, apiritif one per process.
+const MAXIMUM_FILES: usize = 64;
 /// Warnings kept.
 const MAXIMUM_WARNINGS: usize = 20;
 
@@ -23,65 +25,73 @@ const MAXIMUM_WARNINGS: usize = 20;
 pub struct Tailed {
     /// The statistics.
     pub collection: Collection,
-    /// Paths of the sample files below the work folder.
-    pub files: Vec<String>,
+    /// The course over time.
+    pub series: Series,
+    /// The sample files.
+    pub files: Vec<SampleFile>,
     /// What a reader of the result should know.
     pub warnings: Vec<String>,
-}
-
-struct Followed {
-    path: String,
-    execution: usize,
-    file: File,
-    identity: (u64, u64),
-    offset: u64,
-    parser: Parser,
-    malformed: u64,
-    readable: bool,
-}
-
-impl Followed {
-    fn new(path: String, execution: usize, opened: Opened, engine: Engine) -> Self {
-        Self {
-            path,
-            execution,
-            file: opened.file,
-            identity: opened.identity,
-            offset: 0,
-            parser: Parser::new(engine),
-            malformed: 0,
-            readable: true,
-        }
-    }
 }
 
 /// Reads sample files as they grow.
 pub struct Follower {
     folder: UntrustedFolder,
-    engine: Engine,
+    engines: Vec<Engine>,
     recorder: Recorder,
+    /// Each is an execution of its own: its users add to those of the others.
     files: Vec<Followed>,
     buffer: Vec<u8>,
     warnings: Vec<String>,
 }
 
 impl Follower {
-    /// A follower of the sample files below a work folder; nothing is read yet.
+    /// A follower of the sample files of some engines below a work folder; nothing is read yet.
     #[must_use]
-    pub fn new(folder: UntrustedFolder, engine: Engine) -> Self {
+    pub fn new(folder: UntrustedFolder, engines: &[Engine]) -> Self {
+        Self::with(folder, engines, Recorder::new(Limits::default()))
+    }
+
+    fn with(folder: UntrustedFolder, engines: &[Engine], recorder: Recorder) -> Self {
         Self {
             folder,
-            engine,
-            recorder: Recorder::new(Limits::default()),
+            engines: engines.to_vec(),
+            recorder,
             files: Vec::new(),
             buffer: vec![0; BUFFER],
             warnings: Vec::new(),
         }
     }
 
+    /// A follower that goes on where the one stood that made these bytes.
+    ///
+    /// # Errors
+    /// [`CheckpointError`].
+    pub fn resume(folder: UntrustedFolder, engines: &[Engine], bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let (Files { files, warnings }, recorder) = checkpoint::decode(bytes)?;
+        let mut follower = Self { warnings, ..Self::with(folder, engines, recorder) };
+        for saved in files {
+            let followed = follower.find_again(saved)?;
+            follower.files.push(followed);
+        }
+        Ok(follower)
+    }
+
+    /// Where this follower stands, for [`Self::resume`].
+    ///
+    /// # Errors
+    /// [`CheckpointError::Files`], which does not happen with what this type holds.
+    pub fn checkpoint(&self) -> Result<(Vec<u8>, Vec<Consumed>), CheckpointError> {
+        let files: Vec<_> = self.files.iter().map(Followed::saved).collect();
+        let consumed =
+            files.iter().map(|file| Consumed { path: file.path.clone(), inode: file.inode, up_to: file.offset });
+        let consumed = consumed.collect();
+        let files = Files { files, warnings: self.warnings.clone() };
+        Ok((checkpoint::encode(&files, &self.recorder)?, consumed))
+    }
+
     /// Reads what is new. True: something was.
     ///
-    /// `stop_us` is asked after each read: bytes that the stop has caused are never taken for bytes from before it.
+    /// `stop_us` says when the engine was asked to stop, once it was.
     pub fn look(&mut self, stop_us: &impl Fn() -> Option<i64>) -> bool {
         self.discover();
         let mut progress = false;
@@ -92,18 +102,45 @@ impl Follower {
         progress
     }
 
+    /// What was recorded so far.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// The files so far.
+    #[must_use]
+    pub fn files(&self) -> Vec<SampleFile> {
+        let described = self.files.iter().map(|followed| SampleFile {
+            path: followed.path.clone(),
+            engine: followed.parser.as_ref().map(Parser::engine),
+            samples: followed.parser.as_ref().map_or(0, Parser::samples),
+            bytes: followed.offset,
+        });
+        described.collect()
+    }
+
+    /// Bytes read so far. While it stays the same there is nothing new to keep.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().fold(0, |sum, followed| sum.saturating_add(followed.offset))
+    }
+
+    /// The warnings so far.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// Ends the reading: a last row without its line end is counted as malformed.
     #[must_use]
     pub fn finish(mut self) -> Tailed {
         for followed in &mut self.files {
-            followed.parser.finish();
-            note_malformed(followed, &mut self.recorder);
+            followed.finish(&mut self.recorder);
         }
-        Tailed {
-            collection: self.recorder.into_collection(),
-            files: self.files.into_iter().map(|followed| followed.path).collect(),
-            warnings: self.warnings,
-        }
+        let files = self.files();
+        let (collection, series) = self.recorder.into_parts();
+        Tailed { collection, series, files, warnings: self.warnings }
     }
 
     /// Notes something for the reader of the result, once.
@@ -120,54 +157,41 @@ impl Follower {
             Ok(names) => names,
             Err(error) => return self.warn(error.to_string()),
         };
-        for (name, execution) in names.iter().filter_map(|name| Some((name, execution_of(name)?))) {
+        for name in names {
+            let of_name = engines_of(&name);
             let path = format!("{ARTIFACTS}/{name}");
-            if self.files.iter().any(|followed| followed.path == path) {
+            if of_name.is_empty() || self.files.iter().any(|followed| followed.path == path) {
                 continue;
             }
-            if self.files.len() >= MAXIMUM_FILES {
+            let engines = self.allowed(of_name);
+            if engines.is_empty() {
+                self.warn(format!("{path} was not read: this test runs no engine that writes such a file"));
+            } else if self.files.len() >= MAXIMUM_FILES {
                 self.warn(format!("{path} was not read: there are more than {MAXIMUM_FILES} sample files"));
-                continue;
-            }
-            match self.folder.file(&path) {
-                Ok(Some(opened)) => self.files.push(Followed::new(path, execution, opened, self.engine)),
-                Ok(None) => {}
-                Err(error) => self.warn(format!("sample file not read: {error}")),
+            } else {
+                match self.folder.file(&path) {
+                    Ok(Some(opened)) => self.files.push(Followed::new(path, opened, engines)),
+                    Ok(None) => {}
+                    Err(error) => self.warn(format!("sample file not read: {error}")),
+                }
             }
         }
     }
 
+    fn allowed(&self, of_name: &[Engine]) -> Vec<Engine> {
+        of_name.iter().copied().filter(|engine| self.engines.contains(engine)).collect()
+    }
+
     fn read(&mut self, position: usize, stop_us: &impl Fn() -> Option<i64>) -> bool {
-        let Some(followed) = self.files.get_mut(position).filter(|followed| followed.readable) else { return false };
-        let mut turn = 0;
-        let trouble = loop {
-            if turn >= TURN {
-                break None;
+        let Some(followed) = self.files.get_mut(position) else { return false };
+        match followed.read(position, &mut self.buffer, &mut self.recorder, stop_us) {
+            Ok(bytes) => bytes > 0,
+            Err(trouble) => {
+                let warning = format!("{} was read only up to byte {}: {trouble}", followed.path, followed.offset);
+                self.warn(warning);
+                false
             }
-            let length = match followed.file.read(&mut self.buffer) {
-                Ok(0) => break None,
-                Ok(length) => length,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => break Some(error.to_string()),
-            };
-            turn += length as u64;
-            followed.offset += length as u64;
-            if let Some(stop_us) = stop_us() {
-                self.recorder.stop_at(stop_us);
-            }
-            let bytes = self.buffer.get(..length).unwrap_or_default();
-            let (recorder, execution) = (&mut self.recorder, followed.execution);
-            if let Err(error) = followed.parser.push(bytes, &mut |sample| recorder.record(execution, &sample)) {
-                break Some(error.to_string());
-            }
-        };
-        note_malformed(followed, &mut self.recorder);
-        if let Some(trouble) = trouble {
-            followed.readable = false;
-            let warning = format!("{} was read only up to byte {}: {trouble}", followed.path, followed.offset);
-            self.warn(warning);
         }
-        turn > 0
     }
 
     /// Goes on with the file that has taken the name, or from the beginning of one that was cut. Engines do neither; scripts can.
@@ -186,39 +210,44 @@ impl Follower {
         if !renewed && there.size >= followed.offset {
             return false;
         }
-        followed.parser.finish();
-        note_malformed(followed, &mut self.recorder);
-        let (path, execution) = (followed.path.clone(), followed.execution);
-        let mut next = Followed::new(path, execution, there, self.engine);
-        let warning = format!(
-            "{} was {} after byte {} while it was read; rows may be missing",
-            followed.path,
-            if renewed { "replaced" } else { "cut" },
-            followed.offset
-        );
-        // A file that was cut is already longer or shorter than at its opening; it is read from its new beginning.
-        let rewound = next.file.seek(SeekFrom::Start(0)).is_ok();
-        next.readable = rewound;
-        if let Some(place) = self.files.get_mut(position) {
-            *place = next;
-        }
+        followed.finish(&mut self.recorder);
+        let warning = changed(&followed.path, renewed, followed.offset);
+        *followed = Followed::new(followed.path.clone(), there, followed.engines().to_vec());
         self.warn(warning);
-        rewound
+        true
+    }
+
+    /// The file that a predecessor read, where it still is what it was.
+    fn find_again(&mut self, saved: SavedFile) -> Result<Followed, ParseError> {
+        let name = saved.path.rsplit('/').next().unwrap_or_default();
+        let engines = self.allowed(engines_of(name));
+        let mut there = match self.folder.file(&saved.path) {
+            Ok(Some(there)) if !saved.given_up => there,
+            // Taurus removes no sample file; whoever did has his reasons.
+            Ok(_) => return Followed::given_up(saved, engines),
+            Err(error) => {
+                self.warn(format!("sample file not read any further: {error}"));
+                return Followed::given_up(saved, engines);
+            }
+        };
+        let renewed = there.identity != (saved.device, saved.inode);
+        if renewed || there.size < saved.offset {
+            self.warn(changed(&saved.path, renewed, saved.offset));
+            return Ok(Followed::new(saved.path, there, engines));
+        }
+        if let Err(error) = there.file.seek(SeekFrom::Start(saved.offset)) {
+            self.warn(format!("{} was read only up to byte {}: {error}", saved.path, saved.offset));
+            return Followed::given_up(saved, engines);
+        }
+        let mut followed = Followed::given_up(saved, engines)?;
+        followed.file = Some(there.file);
+        Ok(followed)
     }
 }
 
-fn note_malformed(followed: &mut Followed, recorder: &mut Recorder) {
-    let malformed = followed.parser.malformed();
-    recorder.add_malformed(malformed.saturating_sub(followed.malformed));
-    followed.malformed = malformed;
-}
-
-/// The execution that a sample file belongs to: `kpi.jtl` is the first, Taurus numbers the others (`kpi-1.jtl`).
-fn execution_of(name: &str) -> Option<usize> {
-    let name = name.strip_prefix("kpi")?;
-    // JMeter and Locust; k6.
-    let number = name.strip_suffix(".jtl").or_else(|| name.strip_suffix(".csv"))?;
-    if number.is_empty() { Some(0) } else { number.strip_prefix('-')?.parse().ok() }
+fn changed(path: &str, renewed: bool, offset: u64) -> String {
+    let how = if renewed { "replaced" } else { "cut" };
+    format!("{path} was {how} after byte {offset} while it was read; rows may be missing")
 }
 
 #[cfg(test)]

@@ -1,20 +1,32 @@
-//! Follows the engine's sample files while they grow, and turns them into statistics.
+//! Follows the engines' sample files while they grow, and turns them into statistics.
 //!
 //! One thread reads all files of the worker with one buffer; what it keeps is bounded by [`volley_stats::Limits`], not by the
 //! length of the run. It looks every 200 ms: notification by the kernel would wake it for each of a thousand writes a second.
+//! Every few seconds it keeps its state on the pod's volume, from which a restarted collector goes on exactly.
 
+mod checkpoint;
+mod discovery;
+mod followed;
 mod follower;
+mod keeper;
+mod snapshot;
 
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use tokio::sync::oneshot;
 use volley_stats::Engine;
 
+pub use checkpoint::CheckpointError;
 pub use follower::{Follower, Tailed};
+pub use snapshot::{Measured, Snapshot};
 
-use crate::files::UntrustedFolder;
+use crate::files::{ControlFolder, FileError, UntrustedFolder};
+use keeper::Keeper;
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -27,6 +39,9 @@ const NO_STOP: i64 = i64::MIN;
 /// The thread that follows the files could not be started or broke.
 #[derive(Debug, thiserror::Error)]
 pub enum TailError {
+    /// The work folder.
+    #[error(transparent)]
+    Folder(#[from] FileError),
     /// No thread.
     #[error("failed to start the thread that reads the sample files: {0}")]
     Start(#[source] std::io::Error),
@@ -35,10 +50,24 @@ pub enum TailError {
     Broken,
 }
 
+/// What a tail works with.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The work folder.
+    pub work: PathBuf,
+    /// Where the state is kept.
+    pub control: ControlFolder,
+    /// The engines whose sample files are read.
+    pub engines: Vec<Engine>,
+    /// Whether the disk space of rows that were read may be given back.
+    pub gives_back: bool,
+}
+
 #[derive(Debug)]
 struct Orders {
     stop_us: AtomicI64,
     finish: AtomicBool,
+    snapshot: Mutex<Option<oneshot::Sender<Snapshot>>>,
 }
 
 /// A running tail.
@@ -59,17 +88,22 @@ impl Drop for Tail {
 }
 
 impl Tail {
-    /// Starts to follow the sample files below a work folder, from their beginning.
+    /// Starts to follow the sample files below a work folder: from where a predecessor kept its state, or from their beginning.
     ///
     /// # Errors
-    /// [`TailError::Start`].
-    pub fn start(folder: UntrustedFolder, engine: Engine) -> Result<Self, TailError> {
-        let orders = Arc::new(Orders { stop_us: AtomicI64::new(NO_STOP), finish: AtomicBool::new(false) });
-        let follower = Follower::new(folder, engine);
+    /// [`TailError::Folder`], [`TailError::Start`].
+    pub fn start(place: Place) -> Result<Self, TailError> {
+        let orders = Arc::new(Orders {
+            stop_us: AtomicI64::new(NO_STOP),
+            finish: AtomicBool::new(false),
+            snapshot: Mutex::new(None),
+        });
+        let follower = follower(&place)?;
+        let keeper = Keeper::new(place.control, place.gives_back);
         let given = Arc::clone(&orders);
         let thread = thread::Builder::new()
             .name("tail".to_owned())
-            .spawn(move || follow(follower, &given))
+            .spawn(move || follow(follower, keeper, &given))
             .map_err(TailError::Start)?;
         Ok(Self { orders, thread: Some(thread) })
     }
@@ -79,6 +113,14 @@ impl Tail {
     /// It must be called before the engine can know, so that what the stop cuts off is read with the stop in mind.
     pub fn stop_at(&self, stop_us: i64) {
         self.orders.stop_us.store(stop_us, Ordering::SeqCst);
+    }
+
+    /// What was measured so far, at the next look. The receiver fails where the tail ends before or is asked again.
+    #[must_use]
+    pub fn snapshot(&self) -> oneshot::Receiver<Snapshot> {
+        let (sender, receiver) = oneshot::channel();
+        *self.orders.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
     }
 
     /// Reads the files to their ends and gives the result. For a thread that may block.
@@ -93,10 +135,39 @@ impl Tail {
     }
 }
 
-fn follow(mut follower: Follower, orders: &Orders) -> Tailed {
+/// A follower that goes on from the state that was kept. Without a usable one it reads everything that is still there.
+fn follower(place: &Place) -> Result<Follower, TailError> {
+    let folder = || UntrustedFolder::open(&place.work);
+    let trouble = match place.control.checkpoint() {
+        Ok(None) => return Ok(Follower::new(folder()?, &place.engines)),
+        Ok(Some(bytes)) => match Follower::resume(folder()?, &place.engines, &bytes) {
+            Ok(follower) => return Ok(follower),
+            Err(error) => error.to_string(),
+        },
+        Err(error) => error.to_string(),
+    };
+    let mut follower = Follower::new(folder()?, &place.engines);
+    follower.warn(format!(
+        "the collector was restarted and its checkpoint cannot be used, so the sample files were read again from their beginning; \
+         rows whose disk space was given back are missing: {trouble}"
+    ));
+    Ok(follower)
+}
+
+fn follow(mut follower: Follower, mut keeper: Keeper, orders: &Orders) -> Tailed {
     let stop_us = || Some(orders.stop_us.load(Ordering::SeqCst)).filter(|stop_us| *stop_us != NO_STOP);
     while !orders.finish.load(Ordering::SeqCst) {
+        let looked_at = Timestamp::now();
         follower.look(&stop_us);
+        keeper.keep(&follower);
+        let asked = orders.snapshot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(asked) = asked {
+            match Snapshot::of(&follower, looked_at) {
+                // Whoever asked may have given up.
+                Ok(snapshot) => drop(asked.send(snapshot)),
+                Err(error) => tracing::error!(%error, "what was measured so far cannot be told"),
+            }
+        }
         thread::park_timeout(PAUSE);
     }
     let began = Instant::now();

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use volley_stats::Collection;
 use volley_storage::documents::{
-    Counters, DOCUMENT_VERSION, Definition, Manifest, ObjectDigest, StopReason, WorkerFailure,
+    DOCUMENT_VERSION, Definition, Manifest, ObjectDigest, SampleFile, StopReason, WorkerFailure,
 };
 use volley_storage::keys::WorkerAttempt;
 
+use crate::disk;
 use crate::files::{Ended, Prepared, Released};
+use crate::tail::Measured;
 
 /// How much earlier than planned a load may end and still have run its full time: `released.json` and `ended.json` are written
 /// by two processes, and Taurus looks each second.
@@ -32,14 +33,19 @@ pub struct Seen {
     pub stopped: Option<StopReason>,
     /// This process was told to end before Taurus had ended.
     pub terminated: bool,
+    /// Fewest bytes that were free on the worker's disk while the load ran.
+    pub least_free: Option<u64>,
 }
 
 impl Seen {
-    /// Whether the load ran its full time, or ended by decision.
+    /// Whether the load ran its full time, or ended by decision. A full disk decides for one worker only, so that what is missing
+    /// from it is missing from the run.
     #[must_use]
     pub fn complete(&self, planned_ms: u64) -> bool {
-        if self.stopped.is_some() {
-            return true;
+        match self.stopped {
+            Some(StopReason::DiskFull) => return false,
+            Some(_) => return true,
+            None => {}
         }
         !self.terminated && self.ran().is_some_and(|ran| ran >= planned(planned_ms).saturating_sub(TOLERANCE))
     }
@@ -55,74 +61,93 @@ fn planned(milliseconds: u64) -> SignedDuration {
     SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX))
 }
 
-/// Builds the manifest.
-#[must_use]
-pub fn manifest(
-    definition: &Definition,
-    worker: &WorkerAttempt,
-    seen: &Seen,
-    collection: &Collection,
-    objects: BTreeMap<String, ObjectDigest>,
-    warnings: Vec<String>,
-) -> Manifest {
-    let planned_ms = definition.load.duration_ms();
-    let total = collection.total();
-    let overview = &collection.overview;
-    let mut all = own_warnings(seen, planned_ms, collection);
-    all.extend(warnings);
-    let left_out = all.len().saturating_sub(MAXIMUM_WARNINGS);
-    if left_out > 0 {
-        all.truncate(MAXIMUM_WARNINGS);
-        all.push(format!("{left_out} more warnings are left out"));
+/// What an attempt has to say.
+#[derive(Debug)]
+pub struct Statement<'a> {
+    /// The run.
+    pub definition: &'a Definition,
+    /// Which attempt.
+    pub worker: &'a WorkerAttempt,
+    /// What was seen of it.
+    pub seen: &'a Seen,
+    /// What it measured.
+    pub measured: Measured,
+    /// From which files.
+    pub sample_files: Vec<SampleFile>,
+    /// What a reader should know besides.
+    pub warnings: Vec<String>,
+}
+
+impl Statement<'_> {
+    /// The manifest of an attempt that is over.
+    #[must_use]
+    pub fn manifest(self, objects: BTreeMap<String, ObjectDigest>) -> Manifest {
+        let planned_ms = self.definition.load.duration_ms();
+        let mut warnings = ending(self.seen, planned_ms);
+        warnings.extend(figures(self.seen, &self.measured));
+        if self.seen.released.is_some() && self.measured.overview.samples == 0 && self.seen.stopped.is_none() {
+            warnings.push("the gate opened, but no sample was written".to_owned());
+        }
+        let complete = self.seen.complete(planned_ms);
+        self.build(complete, warnings, objects)
     }
-    let prepared = seen.prepared.as_ref();
-    Manifest {
-        version: DOCUMENT_VERSION,
-        run_uid: definition.run.uid.clone(),
-        worker: worker.clone(),
-        taurus: prepared.and_then(|prepared| prepared.taurus.clone()),
-        engines: prepared.map(|prepared| prepared.engines.clone()).unwrap_or_default(),
-        exit_code: seen.ended.as_ref().and_then(|ended| ended.exit_code),
-        released_at: seen.released.as_ref().map(|released| released.at),
-        first_sample_at: overview.first_start_us.and_then(instant),
-        last_sample_at: overview.last_end_us.and_then(instant),
-        complete: seen.complete(planned_ms),
-        stopped: seen.stopped,
-        counters: Counters {
-            requests: total.requests(),
-            errors: total.failures.count(),
-            interrupted: total.interrupted.count(),
-            bytes: total.bytes(),
-            malformed_rows: overview.malformed_rows,
-            folded_labels: overview.folded_label_samples,
-        },
-        objects,
-        warnings: all,
+
+    /// What the manifest of an attempt would be that ended now, by something that lets nobody write one.
+    #[must_use]
+    pub fn so_far(self, objects: BTreeMap<String, ObjectDigest>) -> Manifest {
+        let warnings = figures(self.seen, &self.measured);
+        self.build(false, warnings, objects)
+    }
+
+    fn build(self, complete: bool, mut warnings: Vec<String>, objects: BTreeMap<String, ObjectDigest>) -> Manifest {
+        warnings.extend(self.warnings);
+        let left_out = warnings.len().saturating_sub(MAXIMUM_WARNINGS);
+        if left_out > 0 {
+            warnings.truncate(MAXIMUM_WARNINGS);
+            warnings.push(format!("{left_out} more warnings are left out"));
+        }
+        let prepared = self.seen.prepared.as_ref();
+        Manifest {
+            version: DOCUMENT_VERSION,
+            run_uid: self.definition.run.uid.clone(),
+            worker: self.worker.clone(),
+            taurus: prepared.and_then(|prepared| prepared.taurus.clone()),
+            engines: prepared.map(|prepared| prepared.engines.clone()).unwrap_or_default(),
+            exit_code: self.seen.ended.as_ref().and_then(|ended| ended.exit_code),
+            released_at: self.seen.released.as_ref().map(|released| released.at),
+            first_sample_at: self.measured.overview.first_start_us.and_then(instant),
+            last_sample_at: self.measured.overview.last_end_us.and_then(instant),
+            complete,
+            stopped: self.seen.stopped,
+            counters: self.measured.counters,
+            sample_files: self.sample_files,
+            objects,
+            warnings,
+        }
     }
 }
 
-fn own_warnings(seen: &Seen, planned_ms: u64, collection: &Collection) -> Vec<String> {
-    let overview = &collection.overview;
+/// What is to be said about the end.
+fn ending(seen: &Seen, planned_ms: u64) -> Vec<String> {
+    let failed = seen.failed.as_ref().map(|failure| format!("the worker failed: {}", failure.words));
+    let code = seen.ended.as_ref().and_then(|ended| ended.exit_code);
+    let code = code.filter(|code| *code != 0 && seen.stopped.is_none());
+    let code = code.map(|code| format!("Taurus ended with exit code {code}; its log says why"));
+    failed.into_iter().chain(early_end(seen, planned_ms)).chain(code).collect()
+}
+
+/// What is to be said about the figures and what they are of.
+fn figures(seen: &Seen, measured: &Measured) -> Vec<String> {
+    let overview = &measured.overview;
     let mut warnings = Vec::new();
-    if let Some(failure) = &seen.failed {
-        warnings.push(format!("the worker failed: {}", failure.words));
-    }
-    if seen.terminated {
-        warnings.push("the pod was told to end while the load ran".to_owned());
-    } else if !seen.complete(planned_ms) {
-        warnings.push(match seen.ran() {
-            Some(ran) => format!(
-                "Taurus ended {:.1} s after the gate opened; {:.1} s were planned",
-                ran.as_secs_f64(),
-                planned(planned_ms).as_secs_f64()
-            ),
-            None => "the gate never opened, or its opening was not seen".to_owned(),
-        });
-    }
-    if let Some(code) = seen.ended.as_ref().and_then(|ended| ended.exit_code).filter(|code| *code != 0)
-        && seen.stopped.is_none()
+    if let Some(free) =
+        seen.least_free.filter(|free| *free < disk::LITTLE && seen.stopped != Some(StopReason::DiskFull))
     {
-        warnings.push(format!("Taurus ended with exit code {code}; its log says why"));
+        warnings.push(format!(
+            "only {} MiB were free on the worker's disk; below {} MiB the load is stopped",
+            free >> 20,
+            disk::TOO_LITTLE >> 20
+        ));
     }
     if overview.malformed_rows > 0 {
         warnings.push(format!("{} rows of the sample files could not be read", overview.malformed_rows));
@@ -134,10 +159,27 @@ fn own_warnings(seen: &Seen, planned_ms: u64, collection: &Collection) -> Vec<St
         ));
     }
     warnings.extend(seen.prepared.iter().flat_map(|prepared| prepared.notes.iter().cloned()));
-    if seen.released.is_some() && overview.samples == 0 && seen.stopped.is_none() {
-        warnings.push("the gate opened, but no sample was written".to_owned());
-    }
     warnings
+}
+
+/// Why the load did not run its full time.
+fn early_end(seen: &Seen, planned_ms: u64) -> Option<String> {
+    if seen.complete(planned_ms) {
+        return None;
+    }
+    let planned = planned(planned_ms).as_secs_f64();
+    Some(match (seen.ran(), seen.stopped) {
+        _ if seen.terminated => "the pod was told to end while the load ran".to_owned(),
+        (ran, Some(StopReason::DiskFull)) => format!(
+            "the load was stopped after {:.1} s of {planned:.1} s because the worker's disk was nearly full; without \
+             artifacts.samples the space of rows that were read is given back",
+            ran.unwrap_or_default().as_secs_f64()
+        ),
+        (Some(ran), _) => {
+            format!("Taurus ended {:.1} s after the gate opened; {planned:.1} s were planned", ran.as_secs_f64())
+        }
+        (None, _) => "the gate never opened, or its opening was not seen".to_owned(),
+    })
 }
 
 fn instant(microseconds: i64) -> Option<Timestamp> {
@@ -167,7 +209,7 @@ mod tests {
             notes: vec!["the script's own thresholds are not judged".to_owned()],
         };
         let seen = Seen { prepared: Some(prepared.clone()), stopped: Some(StopReason::Requested), ..Seen::default() };
-        assert_eq!(own_warnings(&seen, 60_000, &Collection::default()), prepared.notes);
+        assert_eq!(figures(&seen, &Measured::default()), prepared.notes);
     }
 
     #[rstest]
@@ -176,15 +218,26 @@ mod tests {
     #[case::too_early(seen(58_999), false)]
     #[case::stopped_early(Seen { stopped: Some(StopReason::Requested), ..seen(10_000) }, true)]
     #[case::stopped_in_the_gate(Seen { stopped: Some(StopReason::Requested), ..Seen::default() }, true)]
+    #[case::disk_full(Seen { stopped: Some(StopReason::DiskFull), ..seen(10_000) }, false)]
     #[case::pod_ended(Seen { terminated: true, ..seen(70_000) }, false)]
     #[case::end_not_seen(Seen { ended: None, ..seen(70_000) }, false)]
     fn a_worker_is_complete_when_its_load_ran_in_full_or_was_stopped(#[case] seen: Seen, #[case] complete: bool) {
         assert_eq!(seen.complete(60_000), complete);
         assert_eq!(
-            own_warnings(&seen, 60_000, &Collection::default())
-                .iter()
-                .any(|text| text.contains("planned") || text.contains("told to end") || text.contains("never opened")),
+            ending(&seen, 60_000).iter().any(|text| {
+                ["planned", "told to end", "never opened", "nearly full"].iter().any(|words| text.contains(words))
+            }),
             !complete
         );
+    }
+
+    #[rstest]
+    #[case::enough(disk::LITTLE, None, false)]
+    #[case::little(disk::LITTLE - 1, None, true)]
+    #[case::said_already(0, Some(StopReason::DiskFull), false)]
+    fn little_room_on_the_disk_is_said(#[case] free: u64, #[case] stopped: Option<StopReason>, #[case] said: bool) {
+        let seen = Seen { least_free: Some(free), stopped, ..seen(60_000) };
+        let warnings = figures(&seen, &Measured::default());
+        assert_eq!(warnings.iter().any(|text| text.contains("MiB were free")), said, "{warnings:?}");
     }
 }

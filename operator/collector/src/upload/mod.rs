@@ -1,8 +1,9 @@
 //! Brings what a worker made to the storage: first what the result needs, then what helps people, last the manifest.
 //!
-//! What the result needs (`histograms`, manifest) decides whether the delivery succeeded. Anything else that cannot be uploaded
+//! What the result needs (`histograms`, `series`, manifest) decides whether the delivery succeeded. Anything else that cannot be uploaded
 //! becomes a warning in the manifest: a lost log must not lose a worker.
 
+mod checkpoint;
 mod manifest;
 mod objects;
 mod staging;
@@ -17,12 +18,13 @@ use volley_storage::documents::{DOCUMENT_VERSION, Definition, WorkerFailure};
 use volley_storage::keys::WorkerAttempt;
 use volley_storage::{ObjectError, ObjectStore};
 
-pub use manifest::{Seen, manifest};
+pub use checkpoint::Checkpoints;
+pub use manifest::{Seen, Statement};
 pub use objects::Objects;
 pub use staging::{Staged, compress, compress_logs};
 
 use crate::files::{FileError, UntrustedFolder};
-use crate::tail::Tailed;
+use crate::tail::{Measured, Tailed};
 
 /// How long a delivery is tried. A little less than the launcher waits.
 pub const DEADLINE: Duration = Duration::from_secs(570);
@@ -84,14 +86,15 @@ impl Courier<'_> {
     /// Delivers statistics, logs and the manifest.
     ///
     /// # Errors
-    /// [`DeliveryError`] where the histograms or the manifest are not in the storage when the time is over.
+    /// [`DeliveryError`] where histograms, series or manifest are not in the storage when the time is over.
     pub async fn results(&self, definition: &Definition, seen: &Seen, tailed: Tailed) -> Result<(), DeliveryError> {
         let began = Instant::now();
         let (deadline, early) = (began + DEADLINE, began + BEFORE_MANIFEST);
         let mut objects = Objects::new(self.store.clone(), self.run_uid, self.worker);
-        let Tailed { collection, files, mut warnings } = tailed;
+        let Tailed { collection, series, files: sample_files, mut warnings } = tailed;
 
         objects.bytes("histograms", volley_stats::file::encode(&collection), false, deadline).await?;
+        objects.bytes("series", series.encode(), false, deadline).await?;
 
         if let Some(failure) = &seen.failed {
             note("failed.json", objects.failure(failure, early).await, &mut warnings);
@@ -105,11 +108,13 @@ impl Courier<'_> {
         self.logs(&mut objects, early, &mut warnings).await;
         // A pod that is told to end has seconds, and raw samples are the largest and least needed part.
         if definition.artifacts.samples && !seen.terminated {
-            for path in &files {
-                self.samples(&mut objects, path, early, &mut warnings).await;
+            for file in &sample_files {
+                self.samples(&mut objects, &file.path, early, &mut warnings).await;
             }
         }
-        let manifest = manifest(definition, self.worker, seen, &collection, objects.written().clone(), warnings);
+        let measured = Measured::of(&collection);
+        let statement = Statement { definition, worker: self.worker, seen, measured, sample_files, warnings };
+        let manifest = statement.manifest(objects.written().clone());
         objects.manifest(&manifest, deadline).await?;
         tracing::info!(
             requests = manifest.counters.requests,

@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
+use volley_collector::disk::free_bytes;
 use volley_collector::{Error, Settings, run_with};
 use volley_storage::ObjectStore;
 use volley_storage::documents::{Manifest, WorkerFailure};
@@ -65,7 +66,7 @@ impl Worker {
                 std::future::pending::<()>().await;
             }
         };
-        let task = tokio::spawn(run_with(self.settings.clone(), self.objects.clone(), shutdown));
+        let task = tokio::spawn(run_with(self.settings.clone(), self.objects.clone(), free_bytes, shutdown));
         self.collector = Some((task, sender));
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use volley_api::load_test_run::EndReason;
 use volley_api::{LoadTest, LoadTestRun, labels};
 use volley_storage::credentials;
-use volley_storage::documents::{CloseDecision, ClosedWorker, DOCUMENT_VERSION, Manifest, Region};
+use volley_storage::documents::{CloseDecision, ClosedWorker, DOCUMENT_VERSION, Manifest, Region, StopReason};
 use volley_storage::keys;
 use volley_storage::objects::BYTES;
 
@@ -204,6 +204,7 @@ fn refusal(error: kubernetes::Error) -> Error {
 async fn close(closing: &Closing, uid: &str, context: &Context) -> Result<(), Error> {
     let read = stream::iter(closing.attempts.iter().cloned().map(|attempt| async move {
         let found = context.store.get_document::<Manifest>(&attempt.manifest(uid)).await;
+        let stopped = found.as_ref().ok().and_then(Option::as_ref).and_then(|(manifest, _)| manifest.stopped);
         let (manifest, reason) = match found {
             Ok(Some((_, digest))) => (Some(digest), None),
             Ok(None) => (None, Some("its manifest is gone".to_owned())),
@@ -211,18 +212,42 @@ async fn close(closing: &Closing, uid: &str, context: &Context) -> Result<(), Er
             Err(error) if error.class() == volley_storage::FailureClass::Terminal => (None, Some(error.to_string())),
             Err(error) => return Err(Error::from(error)),
         };
-        Ok(ClosedWorker {
-            target: attempt.target,
-            index: attempt.index,
-            pod_uid: Some(attempt.pod_uid),
-            manifest,
-            reason,
-        })
+        let pod_uid = Some(attempt.pod_uid);
+        let worker = ClosedWorker { target: attempt.target, index: attempt.index, pod_uid, manifest, reason };
+        Ok((worker, stopped))
     }));
-    let mut workers: Vec<ClosedWorker> = read.buffer_unordered(PARALLEL_READS).try_collect().await?;
+    let (mut workers, stops): (Vec<_>, Vec<_>) =
+        read.buffer_unordered(PARALLEL_READS).try_collect::<Vec<_>>().await?.into_iter().unzip();
     workers.extend(closing.lost.iter().cloned());
     workers.sort();
-    let decision = CloseDecision { version: DOCUMENT_VERSION, at: closing.at, workers, stopped: closing.stopped };
+    let stopped = why_stopped(closing.stopped, &stops);
+    let decision = CloseDecision { version: DOCUMENT_VERSION, at: closing.at, workers, stopped };
     context.store.put_document_once(&keys::close(uid), &decision).await?;
     Ok(())
+}
+
+/// Why the load ended early: what was decided about the run, or a full disk, which only its worker can see and which leaves the
+/// run with less load than it was to have.
+fn why_stopped(decided: Option<StopReason>, of_workers: &[Option<StopReason>]) -> Option<StopReason> {
+    decided.or_else(|| of_workers.iter().copied().flatten().find(|reason| *reason == StopReason::DiskFull))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::nothing(None, &[None, None], None)]
+    #[case::a_full_disk(None, &[None, Some(StopReason::DiskFull)], Some(StopReason::DiskFull))]
+    #[case::decided(Some(StopReason::Requested), &[Some(StopReason::DiskFull)], Some(StopReason::Requested))]
+    #[case::what_a_worker_only_heard(None, &[Some(StopReason::Uncontrolled)], None)]
+    fn a_run_is_stopped_by_a_decision_or_by_the_disk_of_a_worker(
+        #[case] decided: Option<StopReason>,
+        #[case] of_workers: &[Option<StopReason>],
+        #[case] stopped: Option<StopReason>,
+    ) {
+        assert_eq!(why_stopped(decided, of_workers), stopped);
+    }
 }

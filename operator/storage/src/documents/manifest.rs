@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use volley_stats::Engine;
 
 use crate::keys::WorkerAttempt;
 
@@ -30,6 +31,20 @@ pub struct EngineVersion {
     pub name: String,
     /// As the engine says it.
     pub version: String,
+}
+
+/// A sample file of an engine that the collector read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SampleFile {
+    /// Below the work folder: `artifacts/kpi.jtl`.
+    pub path: String,
+    /// Whose file it is, by its first row; `None` where that was not complete or is of no engine.
+    pub engine: Option<Engine>,
+    /// Samples found in it.
+    pub samples: u64,
+    /// Bytes read of it.
+    pub bytes: u64,
 }
 
 /// Counters of what the collector saw.
@@ -109,6 +124,8 @@ pub struct Manifest {
     pub stopped: Option<StopReason>,
     /// What the collector counted.
     pub counters: Counters,
+    /// Where the samples came from.
+    pub sample_files: Vec<SampleFile>,
     /// Uploaded objects by name below the attempt's prefix.
     pub objects: BTreeMap<String, ObjectDigest>,
     /// Things a reader of the result should know, for people.

@@ -16,7 +16,7 @@ pub use definition::{
     Artifacts, Assertion, Definition, Images, LateWorkers, Load, Region, RequestStep, RunIdentity, Scenario, Source,
     Start, WorkerResources,
 };
-pub use manifest::{Counters, EngineVersion, FailedStage, Manifest, ObjectDigest, WorkerFailure};
+pub use manifest::{Counters, EngineVersion, FailedStage, Manifest, ObjectDigest, SampleFile, WorkerFailure};
 pub use result::{
     ErrorGroup, Figures, LabelFigures, MeasuredInterval, RegionFigures, ResultDocument, SeriesFigures,
     SeriesPercentiles, WorkerCounts, WorkerResult, WorkerState, rate_milli, ratio_ppm,

@@ -1,5 +1,7 @@
 //! The driver: gathers what there is, asks [`plan`], and does that one step. It takes no decisions of its own.
 
+mod gather;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +11,16 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use volley_stats::Engine;
 use volley_storage::ObjectStore;
-use volley_storage::documents::{DOCUMENT_VERSION, Definition, FailedStage, Scenario, StopReason, WorkerFailure};
+use volley_storage::documents::{Definition, Scenario, StopReason, WorkerFailure};
 
-use crate::control::{Action, Delivery, Limits, Observed, Outcome, Plan, Sources, State, StopFile, plan};
+use crate::control::{Action, Delivery, Limits, Observed, Outcome, Plan, State, StopFile, plan};
+use crate::disk::{self, Disk, FreeBytes};
 use crate::fetch::{self, FetchError};
-use crate::files::{ControlFolder, FileError, UntrustedFolder, WorkFolder};
+use crate::files::{ControlFolder, FileError, WorkFolder};
 use crate::probe::{self, ProbeError, Readiness};
+use crate::progress::Progress;
 use crate::settings::Settings;
-use crate::tail::{Tail, TailError};
+use crate::tail::{Place, Tail, TailError};
 use crate::upload::{Courier, DeliveryError, Seen};
 use crate::watcher::{Decisions, watch_decisions};
 
@@ -48,26 +52,28 @@ pub enum Error {
 /// [`Error`] where it cannot begin, or the control folder cannot be written. A restart then finds the files and goes on.
 pub async fn run(settings: Settings, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
     let objects = ObjectStore::connect(&settings.storage).await;
-    run_with(settings, objects, shutdown).await
+    run_with(settings, objects, disk::free_bytes, shutdown).await
 }
 
-/// As [`run`], with a store that is already connected.
+/// As [`run`], with a store that is already connected and another way to see how full the disk is.
 ///
 /// # Errors
 /// As [`run`].
 pub async fn run_with(
     settings: Settings,
     objects: ObjectStore,
+    free_bytes: FreeBytes,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let listener = probe::bind(settings.listen).await?;
-    let mut collector = Collector::new(settings, objects)?;
+    let mut collector = Collector::new(settings, objects, free_bytes)?;
     let (readiness, shown) = watch::channel(Readiness::of(State::Fetching, false, None));
     let mut tasks = JoinSet::new();
     tasks.spawn(probe::serve(listener, shown));
     tokio::pin!(shutdown);
     loop {
         collector.gather();
+        collector.keep_progress();
         let next = collector.plan();
         readiness.send_if_modified(|shown| {
             let new = Readiness::of(next.state, collector.observed.prepared, collector.failure_words());
@@ -115,6 +121,8 @@ struct Collector {
     definition: Option<Arc<Definition>>,
     fetch_failure: Option<WorkerFailure>,
     tail: Option<Tail>,
+    progress: Progress,
+    disk: Disk,
     observed: Observed,
     seen: Seen,
     complained: bool,
@@ -122,7 +130,7 @@ struct Collector {
 }
 
 impl Collector {
-    fn new(settings: Settings, objects: ObjectStore) -> Result<Self, Error> {
+    fn new(settings: Settings, objects: ObjectStore, free_bytes: FreeBytes) -> Result<Self, Error> {
         let control = ControlFolder::new(&settings.control_dir);
         let work = WorkFolder::open(&settings.work_dir)?;
         // Says now, not in the middle of a run, when the kernel does not allow it.
@@ -150,6 +158,8 @@ impl Collector {
             definition: None,
             fetch_failure: None,
             tail: None,
+            progress: Progress::new(objects.clone(), &settings.run_uid, &settings.worker),
+            disk: Disk::new(&settings.work_dir, free_bytes),
             seen: Seen { stopped: stop.as_ref().and_then(|(file, _)| decided(file)), ..Seen::default() },
             complained: false,
             terminating_since: None,
@@ -185,47 +195,17 @@ impl Collector {
         self.fetching = Some(receiver);
     }
 
-    fn gather(&mut self) {
-        self.gather_fetched();
-        self.gather_status();
-        let decisions = self.decisions.borrow().clone();
-        self.observed.start_looked_for = decisions.start_looked_for;
-        self.observed.start = decisions.start;
-        self.observed.stop = decisions.stop;
-        self.observed.without_storage_ms = milliseconds(decisions.answered.elapsed());
-        self.observed.terminating_ms = self.terminating_since.map(|since| milliseconds(since.elapsed()));
-    }
-
-    fn gather_fetched(&mut self) {
-        let Some(receiver) = &mut self.fetching else { return };
-        match receiver.try_recv() {
-            Ok(Ok(definition)) => {
-                self.definition = Some(definition);
-                self.observed.sources = Sources::Ready;
-                self.start_tail();
-            }
-            Ok(Err(error)) => {
-                tracing::error!(%error, "this worker cannot be given its work");
-                self.fetch_failure = Some(error.failure());
-                self.observed.sources = Sources::Failed;
-            }
-            Err(oneshot::error::TryRecvError::Empty) => return,
-            Err(oneshot::error::TryRecvError::Closed) => self.observed.sources = Sources::Failed,
-        }
-        self.fetching = None;
-    }
-
     /// Follows the sample files from the launch on.
     fn start_tail(&mut self) {
         let Some(definition) = self.definition.as_ref().filter(|_| self.tail.is_none()) else { return };
-        let engine = match definition.scenario {
-            Scenario::Http { .. } | Scenario::Jmeter { .. } => Engine::JMeter,
-            Scenario::K6 { .. } => Engine::K6,
-            Scenario::Locust { .. } => Engine::Locust,
+        let place = Place {
+            work: self.settings.work_dir.clone(),
+            control: self.control.clone(),
+            engines: engines(&definition.scenario).to_vec(),
+            // Who asks for the raw samples gets all of them.
+            gives_back: !definition.artifacts.samples,
         };
-        let started = UntrustedFolder::open(&self.settings.work_dir)
-            .map_err(Error::from)
-            .and_then(|folder| Tail::start(folder, engine).map_err(Error::from));
+        let started = Tail::start(place);
         match started {
             Ok(tail) => {
                 if let Ok(Some((_, stopped_us))) = self.control.stop() {
@@ -237,30 +217,10 @@ impl Collector {
         }
     }
 
-    fn gather_status(&mut self) {
-        if !(self.observed.launched || self.observed.stopping) {
-            return;
-        }
-        let mut trouble = None;
-        if self.seen.prepared.is_none() {
-            self.seen.prepared = read(self.work.prepared(), &mut trouble);
-        }
-        if self.observed.opened && self.seen.released.is_none() {
-            self.seen.released = read(self.work.released(), &mut trouble);
-        }
-        if self.seen.failed.is_none() {
-            self.seen.failed = self.work.failed().unwrap_or_else(|error| Some(unreadable(&error)));
-        }
-        if self.seen.ended.is_none() {
-            self.seen.ended = read(self.work.ended(), &mut trouble);
-        }
-        self.observed.prepared = self.seen.prepared.is_some();
-        self.observed.released_at = self.seen.released.as_ref().map(|released| released.at);
-        self.observed.failed = self.seen.failed.is_some();
-        self.observed.ended = self.seen.ended.is_some();
-        if let Some(error) = trouble.filter(|_| !self.complained) {
-            self.complained = true;
-            tracing::error!(%error, "what the main container says about itself cannot be read");
+    fn keep_progress(&mut self) {
+        let under_load = self.observed.released_at.is_some() && !self.observed.ended;
+        if let Some((tail, definition)) = self.tail.as_ref().zip(self.definition.as_ref()).filter(|_| under_load) {
+            self.progress.keep(tail, definition, &self.seen);
         }
     }
 
@@ -347,6 +307,7 @@ impl Collector {
             }
             None => None,
         };
+        self.progress.end();
         let mut told_to_end = None;
         let outcome = {
             let courier = Courier {
@@ -388,26 +349,18 @@ impl Collector {
     }
 }
 
+/// The engines whose sample files a scenario makes.
+fn engines(scenario: &Scenario) -> &'static [Engine] {
+    match scenario {
+        Scenario::Http { .. } | Scenario::Jmeter { .. } => &[Engine::JMeter],
+        Scenario::K6 { .. } => &[Engine::K6],
+        Scenario::Locust { .. } => &[Engine::Locust],
+    }
+}
+
 /// The reason of a stop that is a decision about the load. The end of the pod writes `Deleted` without being one.
 fn decided(file: &StopFile) -> Option<StopReason> {
     Some(file.reason).filter(|reason| *reason != StopReason::Deleted)
-}
-
-fn read<T>(outcome: Result<Option<T>, FileError>, trouble: &mut Option<FileError>) -> Option<T> {
-    outcome.unwrap_or_else(|error| {
-        *trouble = Some(error);
-        None
-    })
-}
-
-fn unreadable(error: &FileError) -> WorkerFailure {
-    WorkerFailure {
-        version: DOCUMENT_VERSION,
-        stage: FailedStage::Prepare,
-        file: None,
-        line: None,
-        words: format!("the worker failed, and why cannot be read: {error}"),
-    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {

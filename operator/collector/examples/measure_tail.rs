@@ -1,0 +1,95 @@
+//! Measures the memory of a tail over a long run in short time: rows of many hours, with advancing time stamps, at full speed
+//! through the real follower, with checkpoints and holes as in a worker.
+//!
+//! ```text
+//! cargo run --release -p volley-collector --example measure_tail -- [SAMPLES_PER_SECOND] [HOURS] [LABELS]
+//! ```
+
+#![expect(clippy::print_stdout, reason = "the figures are the purpose of this program")]
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FallocateFlags, fallocate};
+use volley_collector::files::UntrustedFolder;
+use volley_collector::tail::Follower;
+use volley_stats::Engine;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+const HEADER: &str = "allThreads,timeStamp,label,method,elapsed,bytes,responseCode,responseMessage,success,Latency\n";
+/// Simulated seconds between two looks.
+const LOOK: u64 = 10;
+/// Looks between two checkpoints.
+const CHECKPOINT: u64 = 30;
+/// The header's block stays.
+const HEAD: u64 = 4096;
+
+fn main() -> Outcome<()> {
+    let mut arguments = std::env::args().skip(1);
+    let mut argument = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
+    let (rate, hours, labels) = (argument(1_000)?, argument(8)?, argument(200)?.max(1));
+    let place = tempfile::tempdir()?;
+    fs::create_dir(place.path().join("artifacts"))?;
+    let path = place.path().join("artifacts/kpi.jtl");
+    let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+    file.write_all(HEADER.as_bytes())?;
+    let mut follower = Follower::new(UntrustedFolder::open(place.path())?, &[Engine::Locust]);
+    let (mut reading, mut keeping, mut kept) = (Duration::ZERO, Duration::ZERO, 0);
+    let (mut number, mut rows, mut hole) = (0_u64, String::new(), HEAD);
+    for look in 0..hours * 3_600 / LOOK {
+        rows.clear();
+        for _ in 0..rate * LOOK {
+            let milliseconds = 1_795_578_096_000 + number * 1_000 / rate.max(1);
+            // Some 2,000 different durations from 1 ms to 33 s, of which most are short.
+            let random = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
+            let elapsed = (1 + random % 128) << (random / 128 % 16 * (random / 2_048 % 16) / 28);
+            let answer = if random % 50 == 0 { "500,Server Error,false" } else { "200,OK,true" };
+            writeln!(rows, "50,{milliseconds},GET /shop/{},GET,{elapsed},512,{answer},0", random % labels)?;
+            number += 1;
+        }
+        file.write_all(rows.as_bytes())?;
+        let began = Instant::now();
+        while follower.look(&|| None) {}
+        reading += began.elapsed();
+        if look % CHECKPOINT == 0 {
+            let began = Instant::now();
+            let (state, consumed) = follower.checkpoint()?;
+            keeping = keeping.max(began.elapsed());
+            kept = state.len();
+            let end = consumed.first().map_or(0, |consumed| consumed.up_to) / HEAD * HEAD;
+            if end > hole {
+                fallocate(&file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, hole, end - hole)?;
+                hole = end;
+            }
+        }
+    }
+    let resident = resident_mib("VmRSS:")?;
+    let (size, used) = (file.metadata()?.len(), file.metadata()?.blocks() * 512);
+    let tailed = follower.finish();
+    println!("samples/s {rate}, hours {hours}, labels {labels}; counted {}", tailed.collection.total().requests());
+    println!("resident {resident:.1} MiB at the end, {:.1} MiB at most, with the generator", resident_mib("VmHWM:")?);
+    println!("file {} MiB, of which {} MiB are on the disk", size >> 20, used >> 20);
+    println!(
+        "read in {:.1} s ({} MB/s)",
+        reading.as_secs_f64(),
+        size / 1_000_000 * 1_000 / (1 + reading.as_millis() as u64)
+    );
+    println!("a checkpoint of {} KiB took {} ms at most", kept >> 10, keeping.as_millis());
+    println!(
+        "for the storage: histograms {} KiB, series {} KiB",
+        volley_stats::file::encode(&tailed.collection).len() >> 10,
+        tailed.series.encode().len() >> 10
+    );
+    Ok(())
+}
+
+fn resident_mib(name: &str) -> Outcome<f64> {
+    let text = fs::read_to_string("/proc/self/status")?;
+    let line = text.lines().find(|line| line.starts_with(name)).ok_or("no such line in /proc")?;
+    Ok(line.split_whitespace().nth(1).unwrap_or_default().parse::<f64>()? / 1024.0)
+}

@@ -1,0 +1,83 @@
+//! Keeps in the storage what was measured so far, while the load runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use volley_storage::ObjectStore;
+use volley_storage::documents::Definition;
+use volley_storage::keys::WorkerAttempt;
+
+use crate::tail::{Snapshot, Tail};
+use crate::upload::{Checkpoints, Seen, Statement};
+
+/// How often.
+const PERIOD: Duration = Duration::from_secs(30);
+/// How long one may take; then the next one is due.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// When the next checkpoint is due, and the one under way.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    checkpoints: Arc<Mutex<Checkpoints>>,
+    worker: WorkerAttempt,
+    next: Instant,
+    under_way: Option<JoinHandle<()>>,
+}
+
+impl Progress {
+    /// The first one is due after a part of the period that depends on the worker: a thousand workers start at one instant and need
+    /// not write at one.
+    pub(crate) fn new(store: ObjectStore, run_uid: &str, worker: &WorkerAttempt) -> Self {
+        let checkpoints = Checkpoints::new(store, run_uid, worker);
+        let phase = Duration::from_secs(u64::from(worker.index) % PERIOD.as_secs());
+        Self {
+            checkpoints: Arc::new(Mutex::new(checkpoints)),
+            worker: worker.clone(),
+            next: Instant::now() + phase,
+            under_way: None,
+        }
+    }
+
+    /// Starts to write a checkpoint when it is time and none is under way.
+    pub(crate) fn keep(&mut self, tail: &Tail, definition: &Arc<Definition>, seen: &Seen) {
+        let now = Instant::now();
+        if now < self.next || self.under_way.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        self.next = now + PERIOD;
+        let (checkpoints, worker) = (Arc::clone(&self.checkpoints), self.worker.clone());
+        let (snapshot, definition, seen) = (tail.snapshot(), Arc::clone(definition), seen.clone());
+        self.under_way = Some(tokio::spawn(async move {
+            let writing = write(&checkpoints, &worker, snapshot, &definition, &seen);
+            if timeout(PATIENCE, writing).await.is_err() {
+                tracing::warn!(seconds = PATIENCE.as_secs(), "the checkpoint was not written in time");
+            }
+        }));
+    }
+
+    /// A delivery needs none any more.
+    pub(crate) fn end(&mut self) {
+        if let Some(task) = self.under_way.take() {
+            task.abort();
+        }
+    }
+}
+
+async fn write(
+    checkpoints: &Mutex<Checkpoints>,
+    worker: &WorkerAttempt,
+    snapshot: oneshot::Receiver<Snapshot>,
+    definition: &Definition,
+    seen: &Seen,
+) {
+    // The tail has ended: there is a delivery instead.
+    let Ok(Snapshot { at, histograms, series, measured, files, warnings }) = snapshot.await else { return };
+    let statement = Statement { definition, worker, seen, measured, sample_files: files, warnings };
+    let objects = [("histograms", histograms), ("series", series)];
+    if let Err(error) = checkpoints.lock().await.write(statement, objects, at).await {
+        tracing::warn!(%error, "the checkpoint was not written; the next one is due in {} s", PERIOD.as_secs());
+    }
+}
