@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 from volley_worker import space
-from volley_worker.folders import Control, Folders, Work
+from volley_worker.folders import Folders
 
 MIB = 1 << 20
 
@@ -20,8 +20,8 @@ class TheSpaceOfSamples(unittest.TestCase):
         (self.root / "artifacts").mkdir()
         self.file = self.root / "artifacts" / "kpi.csv"
         self.file.write_bytes(b"".join(bytes([number]) * MIB for number in range(1, 65)))
-        folders = Folders(Control(self.root), Work(self.root), Path("jmeter"), Path("versions"))
-        self.space = space.Space(folders)
+        folders = {"VOLLEY_CONTROL_DIR": folder.name, "VOLLEY_WORK_DIR": folder.name}
+        self.space = space.Space(Folders.from_environment(folders))
 
     def consumed(self, up_to: int, **changes: object) -> None:
         entry = {"path": "artifacts/kpi.csv", "inode": self.file.stat().st_ino, "upTo": up_to, **changes}
