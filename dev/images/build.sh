@@ -154,7 +154,7 @@ build_base() { make_base; }
 build_taurus() {
 	local jmeter=$cache/jmeter k6=$cache/k6 inputs certificate=${PIP_CERT:-} arguments=()
 	inputs=$(digest "$self" "$(base_identity)" "$root/container/taurus/Containerfile" "$root/container/taurus/requirements.txt" \
-		"$root/container/taurus/jmeter" "$root/container/taurus/jmeter.lock" "$root/container/taurus/k6" "$root/container/taurus/volley_worker" "$root/container/versions.env")
+		"$root/container/taurus/jmeter" "$root/container/taurus/jmeter.lock" "$root/container/taurus/k6" "$root/container/taurus/siege" "$root/container/taurus/volley_worker" "$root/container/versions.env")
 	if current taurus "$inputs"; then
 		say "taurus: nothing changed"
 		return 0
@@ -172,7 +172,7 @@ build_taurus() {
 	[ -z "${PIP_INDEX_URL:-}" ] || arguments+=(--build-arg "PIP_INDEX_URL=$PIP_INDEX_URL")
 	# --layers: a build that failed half-way, or a change of our own code, does not begin at the beginning.
 	build taurus localhost/volley-taurus:dev "$inputs" --layers "${arguments[@]}" "$(pull "$base")" \
-		--build-arg "BASE=$base" --build-context "jmeter=$jmeter" --build-context "k6=$k6" \
+		--build-arg "BASE=$base" --build-arg "SIEGE_VERSION=$SIEGE_VERSION" --build-context "jmeter=$jmeter" --build-context "k6=$k6" \
 		--ignorefile "$root/container/taurus/.containerignore" \
 		--file "$root/container/taurus/Containerfile" "$root/container"
 }

@@ -1,5 +1,6 @@
 """Output, processes, workspace, versions and the forced configuration against Taurus' own merge."""
 
+import csv
 import json
 import os
 import re
@@ -15,8 +16,9 @@ import unittest.mock
 from pathlib import Path
 
 from bzt.cli import CLI, get_option_parser
+from bzt.modules.aggregator import ConsolidatingAggregator, ResultsReader
 
-from volley_worker import configuration, processes, workspace
+from volley_worker import configuration, processes, sample_stream, space, workspace
 from volley_worker.checks import bounded, jmeter
 from volley_worker.folders import Folders, read_versions
 from volley_worker.launcher import has_samples
@@ -159,12 +161,82 @@ class Samples(Temporary):
             with self.subTest(content=content):
                 self.assertEqual(has_samples(self.folder), expected)
 
+    def test_only_a_finished_scenario_is_a_sample_of_molotov(self) -> None:
+        file = self.folder / "molotov-report.ldjson"
+        head = '{"ts": 1.5, "type": "workers", "value": 0}\n{"ts": 1.5, "type": "request", "label": "a"}\n'
+        row = '{"ts": 1.5, "wid": "w", "type": "scenario_success", "name": "a"}'
+        for content, expected in ((head, False), (head + row, False), (head + row + "\n", True)):
+            file.write_text(content)
+            with self.subTest(content=content):
+                self.assertEqual(has_samples(self.folder), expected)
+
+
+class TheSampleStream(Temporary):
+    """With Taurus' own aggregator, which folds labels and rounds response times."""
+
+    def test_it_holds_every_sample_as_the_reader_gave_it_before_taurus_folds_labels(self) -> None:
+        def samples():
+            for number in range(3000):
+                error = "Not Found" if number % 3 == 0 else None
+                label = f"/item/{number % 1000}, \ud800"
+                yield 1_700_000_000 + number // 300, label, 4, 0.0125 + number / 1e6, 0, 0, "404" if error else "200", error, "", 10
+
+        class Reader(ResultsReader):
+            def __init__(self):
+                super().__init__()
+                self.left = samples()
+
+            def _read(self, final_pass=False):
+                yield from self.left
+
+        aggregator, reader, file = ConsolidatingAggregator(), Reader(), self.folder / "taurus-samples.csv"
+        aggregator.engine = unittest.mock.Mock(check_interval=1, config={"settings": {}})
+        aggregator.settings.merge({"generalize-labels": 2000})
+        aggregator.prepare()
+        aggregator.add_underling(reader)
+        sample_stream.follow(reader, file, "siege")
+        points = list(aggregator.datapoints(final_pass=True))
+        counted = sum(point["current"][""]["throughput"] for point in points)
+        folded = {label for point in points for label in point["current"] if label}
+        with file.open(newline="") as lines:
+            rows = list(csv.DictReader(lines, strict=True))
+        self.assertEqual((counted, len(rows)), (3000, 3000))
+        self.assertEqual(space.positions()[file.stat().st_ino], file.stat().st_size, "nobody has still to read it but the collector")
+        self.assertLess(len(folded), 1000)
+        self.assertEqual(len({row["label"] for row in rows}), 1000)
+        self.assertEqual(sum(row["success"] == "false" for row in rows), 1000)
+        self.assertEqual(
+            rows[1],
+            {
+                "timeStamp": "1700000000000",
+                "elapsed": "13",
+                "label": "/item/1, \\ud800",
+                "responseCode": "200",
+                "responseMessage": "",
+                "success": "true",
+                "bytes": "10",
+                "allThreads": "4",
+                "executor": "siege",
+            },
+        )
+
+    def test_what_a_reader_does_not_know_is_empty_and_a_clock_that_ran_backwards_no_negative_time(self) -> None:
+        self.assertEqual(
+            sample_stream.row((1, "a", None, -0.5, 0, 0, None, None, "", None), "ab"), (1000, 0, "a", "", "", "true", 0, "", "ab")
+        )
+
 
 class Versions(unittest.TestCase):
     def test_every_lock_agrees_with_the_one_versions_file(self) -> None:
         versions = read_versions(VERSIONS)
         requirements = (TAURUS / "requirements.in").read_text().split()
-        self.assertEqual(requirements, [f"bzt=={versions['TAURUS_VERSION']}", f"locust=={versions['LOCUST_VERSION']}"])
+        self.assertEqual(
+            requirements,
+            [
+                f"{package}=={versions[f'{name}_VERSION']}"
+                for package, name in (("bzt", "TAURUS"), ("locust", "LOCUST"), ("apiritif", "APIRITIF"))
+            ],
+        )
         locked = (TAURUS / "requirements.txt").read_text()
         for requirement in requirements:
             self.assertRegex(locked, rf"(?m)^{re.escape(requirement)} \\$")
@@ -208,9 +280,11 @@ class TheForcedConfiguration(Temporary):
             "modules": {
                 "jmeter": {"path": "/evil", "version": "2.13", "detect-plugins": True, "shutdown-port": 4445},
                 "console": {"disable": False},
-                "consolidator": {"generalize-labels": 0, "max-buffer-len": "1h"},
+                "consolidator": {"generalize-labels": 0, "max-buffer-len": "1h", "ignore-labels": ["home"]},
                 "locust": {"class": "evil.Executor", "dry-install": False},
                 "k6": {"class": "evil.Executor"},
+                "siege": {"class": "evil.Executor"},
+                "local": {"sequential": True, "capacity": 1},
             },
             "reporting": [{"module": "blazemeter"}, {"module": "final-stats", "dump-xml": "/elsewhere"}],
             "services": [{"module": "shellexec"}],
@@ -227,7 +301,9 @@ class TheForcedConfiguration(Temporary):
         self.assertIs(modules["console"]["disable"], True)
         self.assertEqual([modules["consolidator"][key] for key in ("generalize-labels", "max-buffer-len")], [2000, "5s"])
         self.assertEqual(dict(modules["locust"]), {"class": configuration.LOCUST, "dry-install": True})
-        self.assertEqual(modules["k6"]["class"], configuration.K6)
+        self.assertEqual(modules["consolidator"]["ignore-labels"], [])
+        self.assertEqual([modules[name]["class"] for name in ("k6", "siege")], [configuration.K6, configuration.SIEGE])
+        self.assertEqual(dict(modules["local"]) | {"class": ""}, {"class": "", "sequential": False, "capacity": 0})
         summary = {"module": "final-stats", "dump-xml": str(self.folder / "artifacts/final-stats.xml")}
         self.assertEqual([dict(item) for item in config["reporting"]], [summary])
         self.assertEqual(config["services"][-1]["module"], configuration.GATE)

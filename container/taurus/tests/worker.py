@@ -59,7 +59,7 @@ def plan(sampler: str = "", extra: str = "", path: str = "/") -> str:
 
 
 class Target:
-    """Answers `/` at once, `/slow` after `delay` seconds; counts requests."""
+    """Answers `/` at once, `/slow` after `delay` seconds, `/status/404` with that code; counts requests."""
 
     def __init__(self, delay: float = 15.0) -> None:
         self.paths: list[str] = []
@@ -76,7 +76,7 @@ class Target:
                 paths.append(self.path)
                 if self.path.startswith("/slow"):
                     released.wait(delay)
-                self.send_response(200)
+                self.send_response(int(self.path.split("/")[2]) if self.path.startswith("/status/") else 200)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"ok")

@@ -4,5 +4,5 @@
 own engines and holds the load until the start. The files through which launcher, gate and collector speak are described
 in docs/contributors/worker-contract.md.
 
-Only `gate`, `k6.executor`, `k6.reader` and `locust.executor` import Taurus; everything else needs the standard library alone.
+Only `gate` and the modules `executor` and `reader` of the engines import Taurus; everything else needs the standard library alone.
 """

@@ -10,6 +10,7 @@ from .folders import Folders
 
 GATE = "volley-gate"
 LOCUST = "volley_worker.locust.executor.Executor"
+SIEGE = "volley_worker.siege.executor.Executor"
 K6 = "volley_worker.k6.executor.Executor"
 # JMeter listens on a UDP port for its stop. Two workers in one network namespace (tests; never pods) must not share it:
 # the stop of one would end the load of the other. Below the ports that Linux hands out by itself (32768 and up).
@@ -59,7 +60,8 @@ def forced(folders: Folders, versions: dict[str, str], port: int) -> dict[str, A
             GATE: {"class": "volley_worker.gate.Gate"},
             "console": {"disable": True},
             # Without folding, 2,000 labels cost Taurus 2.4 GB; the true figures per label are the collector's.
-            "consolidator": {"generalize-labels": 2000, "max-buffer-len": "5s"},
+            # Labels that begin with "ignore" would be in our figures and not in its own.
+            "consolidator": {"generalize-labels": 2000, "max-buffer-len": "5s", "~ignore-labels": []},
             "jmeter": {
                 "path": str(folders.jmeter),
                 "version": versions["JMETER_VERSION"],
@@ -70,6 +72,10 @@ def forced(folders: Folders, versions: dict[str, str], port: int) -> dict[str, A
             # Its class: Taurus' own loses samples with quotation marks.
             "locust": {"class": LOCUST, "dry-install": True},
             "apiritif": {"dry-install": True},
+            # Its class: Taurus' own takes every answer for a success.
+            "siege": {"class": SIEGE},
+            # One after the other, executions would take a multiple of the time.
+            "local": {"sequential": False, "capacity": 0},
             # Its class: Taurus' own shortens the load and mixes up requests.
             "k6": {"class": K6},
         },

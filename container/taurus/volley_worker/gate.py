@@ -14,8 +14,8 @@ from bzt import NormalShutdown, ToolError
 from bzt.engine import Service
 from bzt.resources.version import VERSION as TAURUS_VERSION
 
-from . import documents
-from .checks import ENGINES, Subject
+from . import documents, sample_stream
+from .checks import ENGINES, STREAM, Subject
 from .checks.bounded import Abandoned
 from .configuration import force_execution
 from .documents import Failure, Stage
@@ -60,6 +60,7 @@ class Gate(Service):
         if failure is not None:
             self._fail(failure)
         self._end_if_stopped()
+        self._follow_readers()
         documents.write(
             self.folders.work.prepared,
             {
@@ -117,6 +118,13 @@ class Gate(Service):
         if text not in self._notes and len(self._notes) < MAXIMUM_NOTES:
             self.log.warning("%s", text)
             self._notes.append(text)
+
+    def _follow_readers(self) -> None:
+        """Have the samples written of which the engines leave no file that the collector reads."""
+        for name, executor in self._executors():
+            if note := ENGINES[name].through_taurus:
+                sample_stream.follow(executor.reader, Path(self.engine.create_artifact(STREAM, ".csv")), name)
+                self._note(note)
 
     def _check_scripts(self) -> Failure | None:
         """The first broken script, by what the engines will really load, then what `launch.json` lists beyond that."""

@@ -238,11 +238,11 @@ def drain(pipe: int, output: Output) -> bool:
 
 def has_samples(artifacts: Path) -> bool:
     """Whether any sample file has a complete row of a sample after its header."""
-    for pattern, beginning in SAMPLE_FILES:
-        for path in artifacts.glob(pattern):
+    for files, sample in SAMPLE_FILES:
+        for path in artifacts.glob(files):
             with path.open("rb") as file:
                 file.readline()
-                if any(row.startswith(beginning) and row.endswith(b"\n") for row in file):
+                if any(sample.search(row) and row.endswith(b"\n") for row in file):
                     return True
     return False
 

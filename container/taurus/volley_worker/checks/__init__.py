@@ -4,13 +4,15 @@ Taurus' prepare does not: a JMX with an unknown class or a Locust file with a sy
 registry: an engine is added by a module with a `check` and a row here.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..documents import Failure
 from ..folders import Folders
-from . import jmeter, k6, locust
+from ..siege import NOTE as SIEGE_NOTE
+from . import apiritif, jmeter, k6, locust, molotov, siege
 from .subject import Subject
 
 
@@ -30,11 +32,17 @@ class Engine:
     """The engine's property file, if it has one."""
     samples: str
     """Glob of its sample files in Taurus' artifacts."""
-    sample_row: bytes = b""
-    """What the row of a sample begins with, where the file has rows of other things too."""
+    sample_row: re.Pattern[bytes] = re.compile(b"")
+    """What the row of a sample matches, where the file has rows of other things too."""
+    through_taurus: str | None = None
+    """Not `None`: the collector reads no file of this engine, so its samples come through Taurus' reader (`sample_stream`). The text
+    says to the reader of the result what that means."""
     arguments: Callable[[Any], Sequence[str]] = lambda executor: ()
     """The user's own arguments for the engine, if it takes any."""
 
+
+STREAM = "taurus-samples"
+"""Name of the files that `sample_stream` writes, without number and ending."""
 
 ENGINES = {
     engine.name: engine
@@ -62,13 +70,39 @@ ENGINES = {
             loaded_file=lambda executor: executor.script,
             properties=lambda executor: None,
             samples="kpi*.csv",
-            sample_row=b"http_reqs,",
+            sample_row=re.compile(b"^http_reqs,"),
             arguments=lambda executor: executor.arguments,
+        ),
+        Engine(
+            name="apiritif",
+            check=apiritif.check,
+            version=apiritif.version,
+            loaded_file=lambda executor: executor.script,
+            properties=lambda executor: None,
+            samples="apiritif*.csv",
+        ),
+        Engine(
+            name="molotov",
+            check=molotov.check,
+            version=molotov.version,
+            loaded_file=lambda executor: executor.script,
+            properties=lambda executor: None,
+            samples="molotov-report*.ldjson",
+            sample_row=re.compile(b'"type": "scenario_'),
+        ),
+        Engine(
+            name="siege",
+            check=siege.check,
+            version=siege.version,
+            loaded_file=lambda executor: executor.addresses,
+            properties=lambda executor: None,
+            samples=f"{STREAM}*.csv",
+            through_taurus=SIEGE_NOTE,
         ),
     )
 }
 
-SAMPLE_FILES = tuple(sorted({(engine.samples, engine.sample_row) for engine in ENGINES.values()}))
-"""Globs of sample files, each with the beginning of a sample's row."""
+SAMPLE_FILES = tuple({(engine.samples, engine.sample_row) for engine in ENGINES.values()})
+"""Globs of sample files, each with what the row of a sample matches."""
 
-__all__ = ["ENGINES", "SAMPLE_FILES", "Engine", "Subject"]
+__all__ = ["ENGINES", "SAMPLE_FILES", "STREAM", "Engine", "Subject"]

@@ -1,16 +1,13 @@
 """Locust: `locust --list` imports the file and lists its User classes. It exits 0 with an empty list if there is none."""
 
 import importlib.metadata
-import re
 import sys
 
 from ..documents import Failure, Stage
 from ..folders import Folders
-from ..words import relative
-from . import bounded
+from . import bounded, python
 from .subject import Subject
 
-_FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _HEAD = "Available Users:"
 
 
@@ -47,12 +44,4 @@ def explain(code: int | None, output: str, subject: Subject) -> Failure:
             "Define a class that extends locust.User, HttpUser or FastHttpUser and is not abstract."
         )
         return Failure(Stage.SCRIPT, words, subject.user_file)
-    lines = output.rstrip().splitlines()
-    prefix = f"{subject.workspace}/"
-    for number in range(len(lines) - 1, -1, -1):
-        frame = _FRAME.match(lines[number])
-        if frame and frame["file"].startswith(prefix):
-            words = "\n".join(lines[number:])
-            return Failure(Stage.SCRIPT, relative(words, subject.workspace), frame["file"].removeprefix(prefix), int(frame["line"]))
-    tail = relative("\n".join(lines[-15:]), subject.workspace)
-    return Failure(Stage.SCRIPT, tail or f"Locust ended with exit code {code} and said nothing", subject.user_file)
+    return python.explain(f"Locust ended with exit code {code} and said nothing", output, subject)

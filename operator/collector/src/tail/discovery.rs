@@ -15,6 +15,8 @@ pub(super) fn engines_of(name: &str) -> &'static [Engine] {
         &[Engine::K6]
     } else if is_numbered(name, "molotov-report", ".ldjson") {
         &[Engine::Molotov]
+    } else if is_numbered(name, "taurus-samples", ".csv") {
+        &[Engine::Taurus]
     } else if let Some((stem, process)) = name.strip_suffix(".csv").and_then(|rest| rest.rsplit_once('.'))
         && is_number(process)
         && is_numbered(stem, "apiritif", "")
@@ -51,6 +53,8 @@ mod tests {
     #[case("apiritif-1.17.csv", &[Engine::Apiritif])]
     #[case("molotov-report.ldjson", &[Engine::Molotov])]
     #[case("molotov-report-2.ldjson", &[Engine::Molotov])]
+    #[case("taurus-samples.csv", &[Engine::Taurus])]
+    #[case("taurus-samples-1.csv", &[Engine::Taurus])]
     #[case("error.jtl", &[])]
     #[case("kpi-.jtl", &[])]
     #[case("kpi-one.jtl", &[])]

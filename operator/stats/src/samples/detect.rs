@@ -16,6 +16,7 @@ const APIRITIF: [&str; 9] =
 /// the row is not there yet, or no engine writes such a row.
 ///
 /// * `metric_name`, `timestamp`, `metric_value`: k6.
+/// * JMeter's columns with `executor`: the worker, for an executor of Taurus without a sample file of its own.
 /// * JMeter's columns with `method` and without a thread's name: Locust through Taurus.
 /// * JMeter's columns, exactly those of Apiritif and in its order: Apiritif.
 /// * `timeStamp`, `elapsed`, `label` and `success` otherwise: JMeter.
@@ -37,6 +38,8 @@ pub fn detect(first_bytes: &[u8]) -> Option<Engine> {
         Some(Engine::K6)
     } else if !has(&["timeStamp", "elapsed", "label", "success"]) {
         None
+    } else if has(&["executor"]) && !has(&["threadName"]) {
+        Some(Engine::Taurus)
     } else if has(&["method"]) && !has(&["threadName"]) {
         Some(Engine::Locust)
     } else if names == APIRITIF {

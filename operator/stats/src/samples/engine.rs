@@ -19,13 +19,16 @@ pub enum Engine {
     Apiritif,
     /// Molotov through Taurus: `molotov-report.ldjson`, stamped with the start of a scenario.
     Molotov,
+    /// Any other executor of Taurus, of which the worker writes the samples that Taurus itself reads: `taurus-samples.csv`, stamped
+    /// with the whole second to which Taurus counts a sample, taken as its end.
+    Taurus,
 }
 
 impl Engine {
     /// Every engine, in the order of their names in the documentation.
-    pub const ALL: [Self; 5] = [Self::JMeter, Self::Locust, Self::K6, Self::Apiritif, Self::Molotov];
+    pub const ALL: [Self; 6] = [Self::JMeter, Self::Locust, Self::K6, Self::Apiritif, Self::Molotov, Self::Taurus];
 
-    /// The name as Taurus writes it: `jmeter`, `locust`, `k6`, `apiritif`, `molotov`.
+    /// The name as Taurus writes it: `jmeter`, `locust`, `k6`, `apiritif`, `molotov`; `taurus` for any other.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -34,6 +37,7 @@ impl Engine {
             Self::K6 => "k6",
             Self::Apiritif => "apiritif",
             Self::Molotov => "molotov",
+            Self::Taurus => "taurus",
         }
     }
 }
@@ -46,7 +50,7 @@ impl fmt::Display for Engine {
 
 /// The name of an engine that we cannot read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("engine '{name}' has no sample files that can be read; use jmeter, locust, k6, apiritif or molotov")]
+#[error("engine '{name}' has no sample files that can be read; use jmeter, locust, k6, apiritif, molotov or taurus")]
 pub struct UnknownEngine {
     /// The name given.
     pub name: String,

@@ -1,8 +1,8 @@
-//! JMeter's CSV format, which Locust (through Taurus) and Apiritif write too.
+//! JMeter's CSV format, which Locust (through Taurus), Apiritif, and the worker for any other executor write too.
 //!
 //! Sources: JMeter's user manual, "CSV Log format"; the JTL writers of Taurus' Locust wrapper and of Apiritif's load generator.
 //!
-//! * JMeter and Apiritif stamp the start of a sample, Locust its end.
+//! * JMeter and Apiritif stamp the start of a sample, Locust its end, the worker the whole second of its end.
 //! * JMeter's `Non HTTP response code: java.net.SocketException` becomes the code `SocketException`, as in Taurus' reports,
 //!   and `Non HTTP response message: ` is taken off the message. A sample that failed by an assertion has the code and
 //!   message of its good response; its message here is JMeter's `failureMessage` where the file has it.
@@ -68,7 +68,7 @@ fn read_sample(
     let elapsed_us = milliseconds(row.field(columns.elapsed))?;
     let elapsed = i64::try_from(elapsed_us).ok()?;
     let (start_us, end_us) = match engine {
-        Engine::Locust => (stamp_us.checked_sub(elapsed)?, stamp_us),
+        Engine::Locust | Engine::Taurus => (stamp_us.checked_sub(elapsed)?, stamp_us),
         _ => (stamp_us, stamp_us.checked_add(elapsed)?),
     };
     let success = match row.field(columns.success) {

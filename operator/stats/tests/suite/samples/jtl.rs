@@ -1,4 +1,4 @@
-//! JMeter's, Locust's and Apiritif's files.
+//! JMeter's, Locust's and Apiritif's files, and what the worker writes for other executors.
 
 use proptest::prelude::*;
 use volley_stats::{Engine, Sample, SampleKind};
@@ -147,6 +147,25 @@ fn a_failed_assertion_says_what_was_asserted() {
         let file = format!("{header}{row}");
         assert_eq!(each_sample(Engine::JMeter, file.as_bytes(), |_, sample| assert_eq!(sample.message, message)), 1);
     }
+}
+
+#[test]
+fn samples_that_came_through_taurus_end_in_the_second_to_which_it_counts_them() {
+    // What `volley_worker.sample_stream` wrote of siege 4.0.7: answers of 400 and above are failures.
+    let file = FILES[7].1;
+    let mut outcomes = Vec::new();
+    let count = each_sample(Engine::Taurus, file, |position, sample| {
+        outcomes.push((sample.code.to_owned(), sample.success));
+        if position == 3 {
+            assert_eq!((sample.label, sample.message), ("http://127.0.0.1:18999/nf", "Not Found"));
+            assert_eq!((sample.start_us, sample.end_us), (1_795_636_069_970_000, 1_795_636_070_000_000));
+            assert_eq!((sample.bytes, sample.active_users), (2, Some(2)));
+            assert_eq!((sample.first_byte_us, sample.connect_us), (None, None));
+        }
+    });
+    assert_eq!(count, 9);
+    let failed: Vec<_> = outcomes.iter().filter(|(_, success)| !success).map(|(code, _)| code.as_str()).collect();
+    assert_eq!(failed, ["404", "500", "404"]);
 }
 
 #[test]

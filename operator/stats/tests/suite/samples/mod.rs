@@ -13,7 +13,7 @@ const JMETER_HEADER: &str = "timeStamp,elapsed,label,responseCode,responseMessag
                              allThreads,Latency,Hostname,Connect\n";
 
 /// A file of each engine, as it wrote it.
-const FILES: [(Engine, &[u8]); 7] = [
+const FILES: [(Engine, &[u8]); 8] = [
     (Engine::JMeter, include_bytes!("../../samples/jmeter-kpi.jtl")),
     (Engine::JMeter, include_bytes!("../../samples/jmeter-kpi-errors-transactions.jtl")),
     (Engine::Locust, include_bytes!("../../samples/locust-kpi.jtl")),
@@ -21,6 +21,7 @@ const FILES: [(Engine, &[u8]); 7] = [
     (Engine::K6, include_bytes!("../../samples/k6-kpi.csv")),
     (Engine::Apiritif, include_bytes!("../../samples/apiritif.0.csv")),
     (Engine::Molotov, include_bytes!("../../samples/molotov-report.ldjson")),
+    (Engine::Taurus, include_bytes!("../../samples/taurus-samples.csv")),
 ];
 
 /// Everything of a sample in one text, so that samples outlive the parser.

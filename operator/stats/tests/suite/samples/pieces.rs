@@ -39,7 +39,7 @@ fn file() -> impl Strategy<Value = (Engine, Vec<u8>)> {
     (engine, any::<bool>(), noise()).prop_map(|(engine, with_header, noise)| {
         let header: &[u8] = match engine {
             _ if !with_header => b"",
-            Engine::JMeter | Engine::Locust | Engine::Apiritif => b"timeStamp,elapsed,label,success\n",
+            Engine::JMeter | Engine::Locust | Engine::Apiritif | Engine::Taurus => b"timeStamp,elapsed,label,success\n",
             Engine::K6 => b"metric_name,timestamp,metric_value,name,status\n",
             Engine::Molotov => b"{\"ts\": 1, \"type\": \"request\"}\n",
         };
