@@ -20,7 +20,7 @@ examples)
   step "Build volley" build_volley
   step "Build the images" build_images
   cluster_with_volley test
-  for example in http jmeter k6 locust; do
+  for example in http jmeter k6 locust taurus; do
     step "Example $example" "$VOLLEY_BIN/volley" run --namespace default -f "$VOLLEY_ROOT/examples/$example.yaml"
   done
   step "Remove the cluster" "$VOLLEY_BIN/cluster" down test

@@ -4,7 +4,7 @@
 //! The schema of a CRD has three sources, joined in [`crd`]: the types and their attributes (shapes, lengths, ranges), the
 //! catalogue in [`validate::rules`] (everything that is a sentence rather than a shape, as CEL and as Rust), and what holds
 //! for every field alike (no `null`, bounded conditions). [`validate`] checks a manifest by the same schema and catalogue
-//! without a cluster.
+//! without a cluster. [`taurus`] reads what a `taurus` scenario's own configuration may say.
 
 // kube's `KubeSchema` repeats each type inside a function, where `pub` reaches nobody.
 #![allow(unreachable_pub)]
@@ -23,6 +23,7 @@ pub mod names;
 pub mod quantity;
 pub mod region_target;
 pub mod status_code;
+pub mod taurus;
 pub mod validate;
 
 pub use duration::Duration;

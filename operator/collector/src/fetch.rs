@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use volley_storage::documents::{DOCUMENT_VERSION, Definition, FailedStage, Scenario, WorkerFailure};
+use volley_storage::documents::{DOCUMENT_VERSION, Definition, FailedStage, WorkerFailure};
 use volley_storage::keys;
 use volley_storage::{FailureClass, ObjectError, ObjectStore};
 
@@ -143,17 +143,14 @@ pub async fn workspace(
 /// `launch.json` of a definition.
 #[must_use]
 pub fn launch(definition: &Definition) -> Launch {
-    let engine = match definition.scenario {
-        Scenario::Http { .. } | Scenario::Jmeter { .. } => "jmeter",
-        Scenario::K6 { .. } => "k6",
-        Scenario::Locust { .. } => "locust",
-    };
+    let scenario = &definition.scenario;
+    let in_workspace = |file: &str| format!("workspace/{file}");
     Launch {
         version: DOCUMENT_VERSION,
-        configurations: vec![format!("workspace/{CONFIGURATION_FILE}")],
-        scripts: configuration::sources(&definition.scenario)
+        configurations: configuration::configurations(scenario).into_iter().map(in_workspace).collect(),
+        scripts: configuration::scripts(scenario)
             .into_iter()
-            .map(|(file, _)| LaunchScript { engine: engine.to_owned(), file: format!("workspace/{file}") })
+            .map(|(engine, file)| LaunchScript { engine: engine.to_owned(), file: in_workspace(file) })
             .collect(),
         upload_timeout_seconds: UPLOAD_TIMEOUT_SECONDS,
     }

@@ -42,6 +42,11 @@ fn inline() -> Value {
     json!({"inline": "x"})
 }
 
+/// The smallest Taurus configuration.
+fn taurus(scenario: &str) -> String {
+    format!("execution: [{{scenario: {scenario}}}]")
+}
+
 fn config_map() -> Value {
     json!({"configMap": {"name": "one", "key": "a"}})
 }
@@ -77,6 +82,9 @@ fn rows() -> Vec<Row> {
         load_test("spec.scenario.locust.script.inline", script("locust", &inline()), json!("a"), json!("b")),
         load_test("spec.scenario.locust.script.configMap.name", script("locust", &config_map()), json!("one"), json!("two")),
         load_test("spec.scenario.locust.script.configMap.key", script("locust", &config_map()), json!("a"), json!("b")),
+        load_test("spec.scenario.taurus.script.inline", script("taurus", &inline()), json!(taurus("a")), json!(taurus("b"))),
+        load_test("spec.scenario.taurus.script.configMap.name", script("taurus", &config_map()), json!("one"), json!("two")),
+        load_test("spec.scenario.taurus.script.configMap.key", script("taurus", &config_map()), json!("a"), json!("b")),
         load_test("spec.load.usersPerWorker", http(), json!(1), json!(2)),
         load_test("spec.load.rampUp", http(), json!("1s"), json!("2s")),
         load_test("spec.load.holdFor", http(), json!("10s"), json!("20s")),
@@ -153,7 +161,7 @@ fn references() -> References {
     references.targets.insert("other".into(), other);
     for map in ["one", "two"] {
         for key in ["a", "b"] {
-            references.contents.holds(map, key, format!("{map}/{key}").into_bytes());
+            references.contents.holds(map, key, taurus(&format!("{map}-{key}")).into_bytes());
         }
     }
     references

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use scenario::{
     ConfigMapSource, Expect, HttpMethod, HttpRequest, HttpScenario, JmeterScenario, K6Scenario, LocustScenario,
-    Scenario, Source,
+    Scenario, Source, TaurusScenario,
 };
 pub use status::{LastRun, LoadTestStatus, RunCounts};
 
@@ -66,7 +66,7 @@ use crate::duration::Duration;
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LoadTestSpec {
-    /// What the virtual users do. Exactly one of http, jmeter, k6, locust.
+    /// What the virtual users do. Exactly one of http, jmeter, k6, locust, taurus.
     pub scenario: Scenario,
     /// How much load each worker makes.
     pub load: Load,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::Duration;
 
-/// What the virtual users do. Exactly one of http, jmeter, k6, locust.
+/// What the virtual users do. Exactly one of http, jmeter, k6, locust, taurus.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub enum Scenario {
@@ -20,6 +20,8 @@ pub enum Scenario {
     K6(K6Scenario),
     /// A Locust file.
     Locust(LocustScenario),
+    /// A Taurus configuration of your own.
+    Taurus(TaurusScenario),
 }
 
 /// A list of requests, run by JMeter.
@@ -129,6 +131,15 @@ pub struct K6Scenario {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LocustScenario {
     /// The Locust file.
+    pub script: Source,
+}
+
+/// A Taurus configuration of your own, with one or more executions.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TaurusScenario {
+    /// The configuration, YAML or JSON. Users, ramp-up and duration come from `load`: the executions share the users in the
+    /// proportion of their `concurrency`, and all of them take rampUp and holdFor.
     pub script: Source,
 }
 

@@ -201,7 +201,7 @@ impl Collector {
         let place = Place {
             work: self.settings.work_dir.clone(),
             control: self.control.clone(),
-            engines: engines(&definition.scenario).to_vec(),
+            engines: engines(&definition.scenario),
             // Who asks for the raw samples gets all of them.
             gives_back: !definition.artifacts.samples,
         };
@@ -350,11 +350,15 @@ impl Collector {
 }
 
 /// The engines whose sample files a scenario makes.
-fn engines(scenario: &Scenario) -> &'static [Engine] {
+fn engines(scenario: &Scenario) -> Vec<Engine> {
     match scenario {
-        Scenario::Http { .. } | Scenario::Jmeter { .. } => &[Engine::JMeter],
-        Scenario::K6 { .. } => &[Engine::K6],
-        Scenario::Locust { .. } => &[Engine::Locust],
+        Scenario::Http { .. } | Scenario::Jmeter { .. } => vec![Engine::JMeter],
+        Scenario::K6 { .. } => vec![Engine::K6],
+        Scenario::Locust { .. } => vec![Engine::Locust],
+        // An executor without a parser of ours has its samples written by the worker.
+        Scenario::Taurus { executions, .. } => {
+            executions.iter().map(|execution| execution.executor.parse().unwrap_or(Engine::Taurus)).collect()
+        }
     }
 }
 

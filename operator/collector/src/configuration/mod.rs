@@ -20,7 +20,7 @@ mod text;
 mod tests;
 
 use serde_json::{Value, json};
-use volley_storage::documents::{Definition, Scenario, Source};
+use volley_storage::documents::{Definition, Load, Scenario, Source, TaurusExecution};
 
 /// Name of the configuration in the workspace.
 pub const CONFIGURATION_FILE: &str = "volley.yml";
@@ -30,6 +30,12 @@ pub const JMETER_SCRIPT_FILE: &str = "script.jmx";
 pub const K6_SCRIPT_FILE: &str = "script.js";
 /// Name of a Locust file in the workspace.
 pub const LOCUST_SCRIPT_FILE: &str = "script.py";
+
+/// Name of a user's Taurus configuration in the workspace.
+pub const TAURUS_SCRIPT_FILE: &str = "taurus.yml";
+
+/// Executors whose `hold-for` is the whole time: Molotov starts its users within it, siege has no ramp-up at all.
+const HOLD_IS_EVERYTHING: [&str; 2] = ["molotov", "siege"];
 
 /// Name of the only scenario in the configuration.
 const SCENARIO: &str = "volley";
@@ -83,6 +89,30 @@ pub fn sources(scenario: &Scenario) -> Vec<(&'static str, &Source)> {
         Scenario::Jmeter { script, .. } => vec![(JMETER_SCRIPT_FILE, script)],
         Scenario::K6 { script, .. } => vec![(K6_SCRIPT_FILE, script)],
         Scenario::Locust { script } => vec![(LOCUST_SCRIPT_FILE, script)],
+        Scenario::Taurus { script, .. } => vec![(TAURUS_SCRIPT_FILE, script)],
+    }
+}
+
+/// The configurations of the workspace, in the order in which Taurus merges them.
+#[must_use]
+pub fn configurations(scenario: &Scenario) -> Vec<&'static str> {
+    match scenario {
+        Scenario::Taurus { .. } => vec![TAURUS_SCRIPT_FILE, CONFIGURATION_FILE],
+        Scenario::Http { .. } | Scenario::Jmeter { .. } | Scenario::K6 { .. } | Scenario::Locust { .. } => {
+            vec![CONFIGURATION_FILE]
+        }
+    }
+}
+
+/// The scripts that the gate checks, each with its engine.
+#[must_use]
+pub fn scripts(scenario: &Scenario) -> Vec<(&'static str, &'static str)> {
+    match scenario {
+        // Which scripts there are, only Taurus knows; the gate checks what it will load.
+        Scenario::Http { .. } | Scenario::Taurus { .. } => Vec::new(),
+        Scenario::Jmeter { .. } => vec![("jmeter", JMETER_SCRIPT_FILE)],
+        Scenario::K6 { .. } => vec![("k6", K6_SCRIPT_FILE)],
+        Scenario::Locust { .. } => vec![("locust", LOCUST_SCRIPT_FILE)],
     }
 }
 
@@ -137,6 +167,21 @@ fn configuration(definition: &Definition) -> Result<Value, InvalidDefinition> {
             "execution": [execution("locust")],
             "scenarios": {SCENARIO: {"script": LOCUST_SCRIPT_FILE}},
         }),
+        // `$`: Taurus merges the items into those of the user's list, by position.
+        Scenario::Taurus { executions, .. } => json!({
+            "$execution": executions.iter().map(|execution| self::execution(execution, load)).collect::<Vec<_>>(),
+        }),
+    })
+}
+
+/// What is laid over an execution of the user's own configuration.
+fn execution(execution: &TaurusExecution, load: &Load) -> Value {
+    let hold_is_everything = HOLD_IS_EVERYTHING.contains(&execution.executor.as_str());
+    json!({
+        "executor": execution.executor,
+        "concurrency": execution.users,
+        "ramp-up": whole_seconds(load.ramp_up_ms),
+        "hold-for": whole_seconds(if hold_is_everything { load.duration_ms() } else { load.hold_for_ms }),
     })
 }
 

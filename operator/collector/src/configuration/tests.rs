@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use rstest::rstest;
-use volley_storage::documents::{Assertion, Definition, Load, RequestStep, Scenario, Source};
+use volley_storage::documents::{Assertion, Definition, Load, RequestStep, Scenario, Source, TaurusExecution};
 
 use super::*;
 use crate::fixtures::definition;
@@ -72,6 +72,15 @@ fn a_k6_scenario_names_its_script_and_arguments() {
 #[test]
 fn a_locust_scenario_names_its_script() {
     insta::assert_snapshot!(taurus_configuration(&definition(Scenario::Locust { script: source() })).unwrap());
+}
+
+#[test]
+fn a_taurus_scenario_lays_users_and_times_over_the_executions_of_the_users_own_file() {
+    let execution = |executor: &str, users| TaurusExecution { executor: executor.into(), users };
+    let executions = vec![execution("locust", 30), execution("molotov", 15), execution("siege", 5)];
+    let definition = definition(Scenario::Taurus { script: source(), executions });
+    insta::assert_snapshot!(taurus_configuration(&definition).unwrap());
+    assert_eq!(configurations(&definition.scenario), ["taurus.yml", "volley.yml"]);
 }
 
 #[test]

@@ -20,8 +20,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use raw::{Raw, Rows, summary};
 use run::{Run, request, source};
+use volley_api::taurus::TaurusConfiguration;
 use volley_stats::{Collection, Percentile, file};
-use volley_storage::documents::{Assertion, FailedStage, Manifest, RequestStep, Scenario, StopReason};
+use volley_storage::documents::{Assertion, FailedStage, Manifest, RequestStep, Scenario, StopReason, TaurusExecution};
 use worker::{Worker, since};
 
 const PERCENTILES: [u32; 6] = [0, 50_000, 90_000, 95_000, 99_000, 100_000];
@@ -35,14 +36,16 @@ fn locust_script(target: std::net::SocketAddr) -> String {
 }
 
 /// Everything that can be said about delivered figures: ours, those of the raw samples, those of Taurus.
-async fn assert_figures_are_true(workers: &[&Worker], rows: Rows) -> Collection {
+async fn assert_figures_are_true(workers: &[&Worker], files: &[Rows]) -> Collection {
     let (mut merged, mut raw, mut taurus) = (Collection::default(), Raw::default(), (0, 0, 0));
     for worker in workers {
         let manifest = worker.manifest().await.unwrap();
         let collection = file::decode(&worker.object("histograms").await).unwrap();
         assert_eq!(manifest.counters.requests, collection.total().requests());
         merged.merge(&collection);
-        raw.add(&String::from_utf8(worker.object(rows.object()).await).unwrap(), rows);
+        for rows in files {
+            raw.add(&String::from_utf8(worker.object(rows.object()).await).unwrap(), *rows);
+        }
         let (samples, failures, bytes) = summary(&String::from_utf8(worker.object("final-stats.xml").await).unwrap());
         taurus = (taurus.0 + samples, taurus.1 + failures, taurus.2 + bytes);
         let log = String::from_utf8(worker.object("taurus.log.zst").await).unwrap();
@@ -89,7 +92,7 @@ async fn two_workers_merge_to_the_sum_of_their_summaries_and_raw_samples() {
         assert!((0..250).contains(&released), "released {released} ms after the instant");
         assert!(manifest.counters.requests > 100 && manifest.counters.errors > 50, "{:?}", manifest.counters);
     }
-    let merged = assert_figures_are_true(&[&one, &two], Rows::Locust).await;
+    let merged = assert_figures_are_true(&[&one, &two], &[Rows::Locust]).await;
     assert_eq!(merged.requests.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["broken", "home"]);
 }
 
@@ -128,7 +131,7 @@ async fn two_workers_of_k6_merge_to_their_raw_rows_and_to_what_the_target_answer
         let measured = manifest.last_sample_at.unwrap().duration_since(start_at).as_secs_f64();
         assert!((3.0..5.5).contains(&measured), "the last sample ended {measured:.1} s after the start");
     }
-    let merged = assert_figures_are_true(&[&one, &two], Rows::K6).await;
+    let merged = assert_figures_are_true(&[&one, &two], &[Rows::K6]).await;
     assert_eq!(merged.total().requests(), answered.load(std::sync::atomic::Ordering::Relaxed));
     assert_eq!(merged.requests.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["broken", "home"]);
     let (broken, home) = (&merged.requests["broken"], &merged.requests["home"]);
@@ -177,7 +180,7 @@ async fn an_http_scenario_counts_as_success_exactly_what_it_expects() {
     worker.ready().await;
     run.start_in(Duration::from_secs(2)).await;
     assert_eq!(worker.exit_code().await, 0, "{}", worker.log());
-    let merged = assert_figures_are_true(&[&worker], Rows::JMeter).await;
+    let merged = assert_figures_are_true(&[&worker], &[Rows::JMeter]).await;
     let manifest = worker.manifest().await.unwrap();
     no_warnings(&manifest);
     assert!(manifest.complete);
@@ -221,7 +224,7 @@ async fn a_jmx_runs_with_the_load_and_the_properties_of_the_definition() {
     worker.ready().await;
     run.start_in(Duration::from_secs(2)).await;
     assert_eq!(worker.exit_code().await, 0, "{}", worker.log());
-    let merged = assert_figures_are_true(&[&worker], Rows::JMeter).await;
+    let merged = assert_figures_are_true(&[&worker], &[Rows::JMeter]).await;
     let manifest = worker.manifest().await.unwrap();
     no_warnings(&manifest);
     assert!(manifest.complete);
@@ -229,6 +232,58 @@ async fn a_jmx_runs_with_the_load_and_the_properties_of_the_definition() {
     let label = &merged.requests[r"home a\b=ä"];
     assert!(label.requests() > 100, "one iteration only: the script's own load");
     assert_eq!(label.errors(), 0);
+}
+
+/// Locust from requests; Molotov with a script that a service writes before the load; siege, which has no sample file that we read.
+fn taurus_script(target: std::net::SocketAddr) -> String {
+    let molotov = format!(
+        "import molotov\n\n\n@molotov.scenario(weight=1)\nasync def home(session):\n    \
+         async with session.get('http://{target}/status/200') as response:\n        assert response.status == 200\n"
+    );
+    serde_json::json!({
+        "execution": [
+            {"executor": "locust", "concurrency": 30, "scenario": "browse"},
+            {"executor": "molotov", "concurrency": 20, "hold-for": "1h", "scenario": {"script": "home.py", "think-time": "10ms"}},
+            {"executor": "siege", "concurrency": 10, "scenario": "search"},
+        ],
+        "scenarios": {
+            "browse": {"default-address": format!("http://{target}"), "requests": ["/status/200", "/status/404"], "think-time": "10ms"},
+            "search": {"requests": [format!("http://{target}/status/200"), format!("http://{target}/status/503")], "think-time": "10ms"},
+        },
+        "services": [{"module": "shellexec", "prepare": [format!("cat > home.py <<'END'\n{molotov}END\n")]}],
+    })
+    .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn several_executions_of_a_taurus_configuration_merge_to_the_sum_of_all_their_rows() {
+    let target = target::start().await;
+    let script = taurus_script(target);
+    let configuration = TaurusConfiguration::read(script.as_bytes()).unwrap();
+    let executors = configuration.executions().iter().map(|execution| execution.executor.as_str().to_owned());
+    let shares = configuration.shares(6).unwrap();
+    assert_eq!(shares, [3, 2, 1]);
+    let executions = executors.zip(shares).map(|(executor, users)| TaurusExecution { executor, users }).collect();
+    let run = Run::of(Scenario::Taurus { script: source(&script), executions }, &[&script], 4, 6).await;
+    let (mut one, mut two) = (Worker::start(&run, 0).await, Worker::start(&run, 1).await);
+    tokio::join!(one.ready(), two.ready());
+    run.start_in(Duration::from_secs(2)).await;
+    assert_eq!((one.exit_code().await, two.exit_code().await), (0, 0), "{}", one.log());
+    let merged = assert_figures_are_true(&[&one, &two], &[Rows::Locust, Rows::Molotov, Rows::Taurus]).await;
+    for worker in [&one, &two] {
+        let manifest = worker.manifest().await.unwrap();
+        assert!(manifest.complete, "{manifest:?}");
+        let engines: Vec<_> = manifest.engines.iter().map(|engine| engine.name.as_str()).collect();
+        assert_eq!(engines, ["locust", "molotov", "siege"]);
+        // The only thing to be told: what siege cannot measure.
+        assert!(matches!(&manifest.warnings[..], [one] if one.contains("whole seconds")), "{:?}", manifest.warnings);
+    }
+    let search = |code| merged.requests[format!("http://{target}/status/{code}").as_str()].clone();
+    assert!(search(200).requests() > 10 && search(200).errors() == 0);
+    assert!(search(503).requests() > 10 && search(503).errors() == search(503).requests());
+    assert!(merged.requests["home"].requests() > 10);
+    assert_eq!(merged.overview.peak_users, 12);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,7 +316,7 @@ async fn a_collector_that_is_killed_under_load_goes_on_from_its_files() {
     let manifest = worker.manifest().await.unwrap();
     assert!(manifest.complete);
     no_warnings(&manifest);
-    assert_figures_are_true(&[&worker], Rows::Locust).await;
+    assert_figures_are_true(&[&worker], &[Rows::Locust]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,7 +332,7 @@ async fn a_stop_ends_the_load_within_five_seconds_and_keeps_the_results() {
     assert!(since(stopped_at) < 20.0, "the worker took {} s to leave", since(stopped_at));
     let manifest = worker.manifest().await.unwrap();
     assert_eq!((manifest.stopped, manifest.complete), (Some(StopReason::Requested), true));
-    assert_figures_are_true(&[&worker], Rows::Locust).await;
+    assert_figures_are_true(&[&worker], &[Rows::Locust]).await;
     let mut raw = Raw::default();
     raw.add(&String::from_utf8(worker.object(Rows::Locust.object()).await).unwrap(), Rows::Locust);
     let after_ms = i64::try_from(raw.last_start_ms).unwrap() - stopped_at.as_millisecond();

@@ -9,6 +9,8 @@ pub(crate) enum Rows {
     JMeter,
     Locust,
     K6,
+    Molotov,
+    Taurus,
 }
 
 impl Rows {
@@ -17,6 +19,8 @@ impl Rows {
         match self {
             Self::JMeter | Self::Locust => "samples/kpi.jtl.zst",
             Self::K6 => "samples/kpi.csv.zst",
+            Self::Molotov => "samples/molotov-report.ldjson.zst",
+            Self::Taurus => "samples/taurus-samples.csv.zst",
         }
     }
 }
@@ -39,7 +43,8 @@ impl Raw {
     pub(crate) fn add(&mut self, text: &str, rows: Rows) {
         match rows {
             Rows::JMeter => self.add_table(text, false),
-            Rows::Locust => self.add_table(text, true),
+            Rows::Locust | Rows::Taurus => self.add_table(text, true),
+            Rows::Molotov => self.add_scenarios(text),
             Rows::K6 => self.add_metrics(text),
         }
         self.elapsed_us.sort_unstable();
@@ -66,6 +71,25 @@ impl Raw {
                 let ended: u64 = fields[stamp].parse().expect("timestamp");
                 let elapsed = u64::try_from(elapsed.as_millis()).unwrap();
                 self.last_start_ms = self.last_start_ms.max(ended - elapsed);
+            }
+        }
+    }
+
+    /// Molotov's rows: what ended is a scenario, which may have made several requests.
+    fn add_scenarios(&mut self, text: &str) {
+        for line in text.lines() {
+            let row: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let kind = row["type"].as_str().expect("a type");
+            if let Some(outcome) = kind.strip_prefix("scenario_") {
+                let (elapsed, started) = (row["duration"].as_f64().unwrap(), row["ts"].as_f64().unwrap());
+                let microseconds = Duration::from_secs_f64(elapsed).as_nanos().div_ceil(1_000);
+                self.elapsed_us.push(u64::try_from(microseconds).unwrap());
+                let failed = u64::from(outcome == "failure");
+                self.errors += failed;
+                let counts = self.labels.entry(row["name"].as_str().unwrap().to_owned()).or_default();
+                *counts = (counts.0 + 1, counts.1 + failed);
+                self.last_start_ms =
+                    self.last_start_ms.max(Duration::from_secs_f64(started).as_millis().try_into().unwrap());
             }
         }
     }

@@ -121,10 +121,10 @@ pub struct Requester {
 /// # Errors
 /// The first [`Problem`], in the order in which a user would mend them.
 pub fn check(spec: &LoadTestSpec, namespace: &str, references: &References) -> Result<(), Problem> {
-    load(spec)?;
+    let load = load(spec)?;
     let resources = resources(spec.worker.as_ref())?;
     regions(&spec.regions, namespace, &references.targets, &resources)?;
-    scenario::convert(&spec.scenario, namespace, &references.contents)?;
+    scenario::convert(&spec.scenario, load.users_per_worker, namespace, &references.contents)?;
     Ok(())
 }
 
@@ -137,7 +137,8 @@ pub fn candidate(spec: &LoadTestSpec, requester: Requester, references: &Referen
     let load = load(spec)?;
     let resources = resources(spec.worker.as_ref())?;
     let regions = regions(&spec.regions, &namespace, &references.targets, &resources)?;
-    let (scenario, sources) = scenario::convert(&spec.scenario, &namespace, &references.contents)?;
+    let (scenario, sources) =
+        scenario::convert(&spec.scenario, load.users_per_worker, &namespace, &references.contents)?;
     for region in &regions {
         ready(&region.target, &references.targets)?;
     }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use volley_api::load_test::{Expect, HttpMethod, HttpRequest, Scenario, Source};
+use volley_api::taurus::TaurusConfiguration;
 use volley_storage::documents;
 
 use super::{Contents, Problem, sources};
 
-/// The scenario, and the bytes of its sources by SHA-256.
+/// The scenario with a worker's users, and the bytes of its sources by SHA-256.
 pub(super) fn convert(
     scenario: &Scenario,
+    users_per_worker: u32,
     namespace: &str,
     contents: &Contents,
 ) -> Result<(documents::Scenario, BTreeMap<String, Vec<u8>>), Problem> {
@@ -35,6 +37,12 @@ pub(super) fn convert(
         }
         Scenario::K6(k6) => documents::Scenario::K6 { script: resolve(&k6.script)?, arguments: k6.arguments.clone() },
         Scenario::Locust(locust) => documents::Scenario::Locust { script: resolve(&locust.script)? },
+        Scenario::Taurus(taurus) => {
+            let (script, content) = sources::resolve(&taurus.script, namespace, contents)?;
+            let executions = executions(&content, users_per_worker)?;
+            bytes.insert(script.sha256.clone(), content);
+            documents::Scenario::Taurus { script, executions }
+        }
     };
     if let documents::Scenario::Http { requests, .. } = &converted
         && requests.is_empty()
@@ -44,6 +52,17 @@ pub(super) fn convert(
         });
     }
     Ok((converted, bytes))
+}
+
+/// The executions of a Taurus configuration, each with its users.
+fn executions(content: &[u8], users: u32) -> Result<Vec<documents::TaurusExecution>, Problem> {
+    let configuration = TaurusConfiguration::read(content)
+        .map_err(|unusable| Problem::invalid(format!("the Taurus configuration cannot be run: {unusable}")))?;
+    let shares = configuration
+        .shares(users)
+        .map_err(|error| Problem::invalid(format!("spec.load.usersPerWorker is too small: {error}")))?;
+    let executors = configuration.executions().iter().map(|execution| execution.executor.as_str().to_owned());
+    Ok(executors.zip(shares).map(|(executor, users)| documents::TaurusExecution { executor, users }).collect())
 }
 
 fn request(request: &HttpRequest) -> documents::RequestStep {

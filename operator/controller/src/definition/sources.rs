@@ -53,6 +53,7 @@ pub fn references(spec: &LoadTestSpec) -> Vec<&ConfigMapSource> {
         Scenario::Jmeter(jmeter) => Some(&jmeter.script),
         Scenario::K6(k6) => Some(&k6.script),
         Scenario::Locust(locust) => Some(&locust.script),
+        Scenario::Taurus(taurus) => Some(&taurus.script),
     };
     match script {
         Some(Source::ConfigMap(reference)) => vec![reference],

@@ -66,7 +66,20 @@ fn a_config_map_is_asked_for_by_name_and_its_absence_is_named() {
     assert_eq!(check(&spec, "shop", &references), Ok(()));
 }
 
+#[test]
+fn the_executions_of_a_taurus_configuration_are_frozen_with_their_parts_of_the_users() {
+    let script = "execution: [{executor: locust, concurrency: 3, scenario: a}, {executor: apiritif, scenario: a}]";
+    let changes = json!({"scenario": {"taurus": {"script": {"inline": script}}}, "load": {"usersPerWorker": 10, "holdFor": "9s"}});
+    let candidate = candidate(&fixtures::load_test(changes).spec, requester(), &fixtures::references()).unwrap();
+    let Scenario::Taurus { script: source, executions } = &candidate.definition.scenario else { panic!() };
+    let shown: Vec<_> = executions.iter().map(|execution| (execution.executor.as_str(), execution.users)).collect();
+    assert_eq!(shown, [("locust", 7), ("apiritif", 3)]);
+    assert_eq!(candidate.sources[&source.sha256], script.as_bytes());
+}
+
 #[rstest]
+#[case::a_taurus_configuration_that_ends_the_load(json!({"scenario": {"taurus": {"script": {"inline": "execution: [{scenario: a, iterations: 1}]"}}}}), "the Taurus configuration cannot be run: execution[0].iterations: remove it")]
+#[case::more_executions_than_users(json!({"scenario": {"taurus": {"script": {"inline": "execution: [{scenario: a}, {scenario: a}]"}}}, "load": {"usersPerWorker": 1, "holdFor": "10s"}}), "spec.load.usersPerWorker is too small")]
 #[case::an_unknown_target(json!({"regions": [{"target": "mars", "workers": 1}]}), "RegionTarget mars does not exist")]
 #[case::a_target_twice(json!({"regions": [{"target": "local", "workers": 1}, {"target": "local", "workers": 2}]}), "names local twice")]
 #[case::no_region(json!({"regions": []}), "name at least one RegionTarget")]

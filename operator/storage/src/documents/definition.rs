@@ -97,6 +97,23 @@ pub enum Scenario {
         /// The Locust file.
         script: Source,
     },
+    /// A Taurus configuration of the user's own.
+    Taurus {
+        /// The configuration.
+        script: Source,
+        /// Its executions, in its order.
+        executions: Vec<TaurusExecution>,
+    },
+}
+
+/// One execution of a Taurus configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaurusExecution {
+    /// Name of the executor, as Taurus knows it.
+    pub executor: String,
+    /// Its virtual users of each worker, at least 1. All executions together have `usersPerWorker`.
+    pub users: u32,
 }
 
 /// How much load.

@@ -14,7 +14,7 @@ pub use checkpoint::{Checkpoint, CheckpointDecision, FrozenCheckpoint};
 pub use control::{CloseDecision, ClosedWorker, StartDecision, StopDecision, StopReason};
 pub use definition::{
     Artifacts, Assertion, Definition, Images, LateWorkers, Load, Region, RequestStep, RunIdentity, Scenario, Source,
-    Start, WorkerResources,
+    Start, TaurusExecution, WorkerResources,
 };
 pub use manifest::{Counters, EngineVersion, FailedStage, Manifest, ObjectDigest, SampleFile, WorkerFailure};
 pub use result::{

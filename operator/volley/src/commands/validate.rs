@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
+use serde_json::Value;
 use volley_api::crd::Kind;
+use volley_api::taurus::TaurusConfiguration;
 use volley_api::validate::Validator;
 
 use super::{CommandError, print_text};
@@ -60,10 +62,28 @@ fn violations(validator: &Validator, name: &str, documents: &[Document]) -> Vec<
                 for violation in validator.check(kind, &document.value) {
                     lines.push(format!("{place}: {}", one_line(&violation.to_string())));
                 }
+                lines.extend(taurus(&document.value).iter().map(|words| format!("{place}: {}", one_line(words))));
             }
         }
     }
     lines
+}
+
+/// What an inline Taurus configuration must not say. The API server accepts it as it is one text to it; the operator does not run it.
+fn taurus(load_test: &Value) -> Vec<String> {
+    const SCRIPT: &str = "/spec/scenario/taurus/script/inline";
+    let Some(script) = load_test.pointer(SCRIPT).and_then(Value::as_str) else { return Vec::new() };
+    let problem = |words: String| vec![format!("spec.scenario.taurus.script.inline: {words}")];
+    let configuration = match TaurusConfiguration::read(script.as_bytes()) {
+        Ok(configuration) => configuration,
+        Err(unusable) => return unusable.complaints.into_iter().flat_map(|one| problem(one.to_string())).collect(),
+    };
+    let users = load_test.pointer("/spec/load/usersPerWorker").and_then(Value::as_u64);
+    let users = users.and_then(|users| u32::try_from(users).ok());
+    match users.map(|users| configuration.shares(users)) {
+        Some(Err(error)) => problem(error.to_string()),
+        Some(Ok(_)) | None => Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +120,23 @@ metadata: {name: other}
         assert!(lines.iter().all(|line| line.starts_with("f.yaml: document 1 (LoadTest checkout): ")), "{lines:?}");
         assert!(lines.iter().any(|line| line.contains("usersPerWorker")), "{lines:?}");
         assert!(lines.iter().any(|line| line.contains("wokers")), "{lines:?}");
+    }
+
+    #[test]
+    fn an_inline_taurus_configuration_is_read_too() {
+        let with = |script: &str| {
+            GOOD.replace(
+                "{http: {baseUrl: 'http://shop', requests: [{name: home, path: /}]}}",
+                &format!("{{taurus: {{script: {{inline: '{script}'}}}}}}"),
+            )
+        };
+        assert_eq!(lines_of(&with("execution: [{scenario: a}]")), Vec::<String>::new());
+        let lines = lines_of(&with("execution: [{scenario: a, delay: 5s}]"));
+        let place = "f.yaml: document 1 (LoadTest checkout): spec.scenario.taurus.script.inline";
+        let expected = "execution[0].delay: remove it: spec.load says how much load there is and how long it lasts";
+        assert_eq!(lines, [format!("{place}: {expected}")]);
+        let six = format!("execution: [{}]", ["{scenario: a}"; 6].join(", "));
+        assert!(lines_of(&with(&six))[0].contains("write usersPerWorker: 6 or more"));
     }
 
     #[test]

@@ -71,10 +71,10 @@ pub(super) const RULES: &[Rule] = &[
         name: "scenario.one",
         at: &["spec.scenario"],
         test: Test::Value {
-            cel: "(has(self.http) ? 1 : 0) + (has(self.jmeter) ? 1 : 0) + (has(self.k6) ? 1 : 0) + (has(self.locust) ? 1 : 0) == 1",
-            holds: |scenario| exactly_one(scenario, &["http", "jmeter", "k6", "locust"]),
+            cel: "(has(self.http) ? 1 : 0) + (has(self.jmeter) ? 1 : 0) + (has(self.k6) ? 1 : 0) + (has(self.locust) ? 1 : 0) + (has(self.taurus) ? 1 : 0) == 1",
+            holds: |scenario| exactly_one(scenario, &["http", "jmeter", "k6", "locust", "taurus"]),
         },
-        message: "write exactly one of http, jmeter, k6, locust",
+        message: "write exactly one of http, jmeter, k6, locust, taurus",
     },
     Rule {
         name: "worker.sizeOrResources",

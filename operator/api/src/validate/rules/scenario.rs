@@ -9,6 +9,9 @@ use super::{Rule, Test, exactly_one, field, text};
 /// Most bytes of an inline script.
 const INLINE_BYTES: usize = 64 * 1024;
 
+/// Every place of a script.
+const SCRIPTS: &[&str] = &["spec.scenario.jmeter.script", "spec.scenario.locust.script", "spec.scenario.taurus.script"];
+
 /// Scheme, host (name, IPv4 or IPv6 in brackets) and port, nothing behind it.
 const BASE_URL: &str = r"^https?://([A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$";
 
@@ -92,7 +95,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "source.one",
-        at: &["spec.scenario.jmeter.script", "spec.scenario.k6.script", "spec.scenario.locust.script"],
+        at: SCRIPTS,
         test: Test::Value {
             cel: "(has(self.inline) ? 1 : 0) + (has(self.configMap) ? 1 : 0) == 1",
             holds: |source| exactly_one(source, &["inline", "configMap"]),
@@ -101,7 +104,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "source.inlineBytes",
-        at: &["spec.scenario.jmeter.script", "spec.scenario.k6.script", "spec.scenario.locust.script"],
+        at: SCRIPTS,
         test: Test::Value {
             cel: "!has(self.inline) || bytes(self.inline).size() <= 65536",
             holds: |source| text(source, "inline").is_none_or(|inline| inline.len() <= INLINE_BYTES),
@@ -114,6 +117,7 @@ pub(super) const RULES: &[Rule] = &[
             "spec.scenario.jmeter.script.configMap.name",
             "spec.scenario.k6.script.configMap.name",
             "spec.scenario.locust.script.configMap.name",
+            "spec.scenario.taurus.script.configMap.name",
         ],
         test: Test::Text(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"),
         message: "write the name of a ConfigMap in the test's namespace: lower-case letters, digits, - and .",
@@ -124,6 +128,7 @@ pub(super) const RULES: &[Rule] = &[
             "spec.scenario.jmeter.script.configMap.key",
             "spec.scenario.k6.script.configMap.key",
             "spec.scenario.locust.script.configMap.key",
+            "spec.scenario.taurus.script.configMap.key",
         ],
         test: Test::Text("^[-._a-zA-Z0-9]+$"),
         message: "write a key of the ConfigMap: letters, digits, -, _ and .",
