@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{aggregator, collector, operator, positive_duration, storage};
 use crate::report::Output;
+use crate::report::formats::Format;
 
 const RUN: &str = "Run a load test and follow it to its result.\n\n\
     With -f, applies every object of the file (server-side apply, field manager volley-cli) and follows the run which \
@@ -19,10 +20,19 @@ const RUN: &str = "Run a load test and follow it to its result.\n\n\
     started; 3 the run could not start or was skipped; 4 it ended early or cannot be judged; 5 the cluster did not do \
     what was asked, or the run was not followed to its end; 130 interrupted, the run goes on.";
 const RESULT: &str = "Show the result of a run.\n\n\
-    As a table it comes from the run's status. As JSON it is the whole result.json from the storage: with the embedded \
-    storage through the API server (needs the rights to read the Secret volley-storage and to forward ports in the \
-    operator's namespace), else from S3 with your AWS credentials.\n\n\
+    As a table it comes from the run's status. As JSON it is the whole result.json from the storage, in the other \
+    formats a report of it as volley report makes it: with the embedded storage through the API server (needs the rights \
+    to read the Secret volley-storage and to forward ports in the operator's namespace), else from S3 with your AWS \
+    credentials.\n\n\
     Exit codes: 0 shown; 2 wrong usage; 5 not shown, the message says why.";
+const REPORT: &str = "Report on files, without any cluster.\n\n\
+    Reads sample files of the engines (JMeter, Locust, k6, Apiritif, Molotov), Taurus' final-stats XML, a worker's histograms, the result.json \
+    of a run, and folders: Taurus' artifacts, what a worker uploaded, or many of these. What a file is, is seen from its \
+    content; gzip and zstd are unpacked.\n\n\
+    Several files are merged: samples and histograms exactly, percentiles included. Of final-stats XML the counts are \
+    added up and the percentiles shown per file, because percentiles cannot be merged. Different kinds are not mixed.\n\n\
+    Exit codes: 0 reported; 2 wrong usage, or a file cannot be read, the message says which and why; 5 the report \
+    cannot be written.";
 const VALIDATE: &str = "Check manifests without a cluster.\n\n\
     Checks every LoadTest, LoadTestRun and RegionTarget of the file against its schema and rules; other kinds are \
     skipped. Exit codes: 0 all valid; 2 something is wrong, each violation on a line of standard error.";
@@ -48,6 +58,9 @@ pub enum Command {
     /// Show the result of a run.
     #[command(long_about = RESULT)]
     Result(ResultArguments),
+    /// Report on sample files and results, without any cluster.
+    #[command(long_about = REPORT)]
+    Report(ReportArguments),
     /// Check manifests without a cluster.
     #[command(long_about = VALIDATE)]
     Validate(ValidateArguments),
@@ -110,7 +123,21 @@ pub struct ResultArguments {
     pub operator_namespace: String,
     /// How the result is printed.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub output: Output,
+    pub output: Format,
+}
+
+/// Arguments of `volley report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Files or folders; `-`: standard input.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Title of the report; by default the run's or the files' name.
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// How the report is written.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
 }
 
 /// Arguments of `volley validate`.

@@ -47,6 +47,7 @@ async fn run(command: Command) -> Result<Exit, CommandError> {
     match command {
         Command::Run(arguments) => commands::run::run(arguments).await,
         Command::Result(arguments) => commands::result::run(&arguments).await,
+        Command::Report(arguments) => commands::report::run(&arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),
         Command::Version(arguments) => commands::version::run(&arguments),
         Command::Operator(arguments) => commands::operator::run(*arguments).await,

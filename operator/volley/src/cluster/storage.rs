@@ -14,8 +14,6 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use volley_api::labels;
 use volley_storage::credentials::run_keys;
-use volley_storage::documents::ResultDocument;
-use volley_storage::objects::Document;
 use volley_storage::{KeyPair, ObjectError, ObjectStore, StorageSettings};
 
 use super::{Cluster, ClusterError, bounded};
@@ -66,7 +64,13 @@ pub enum FetchError {
     Listen(std::io::Error),
 }
 
-/// Reads the result of a run; `location` is `s3://bucket/key`.
+/// Where an object of the same bucket lies.
+#[must_use]
+pub fn beside(location: &str, key: &str) -> Option<String> {
+    parts(location).map(|(bucket, _)| format!("s3://{bucket}/{key}"))
+}
+
+/// Reads an object of a run, of at most `limit` bytes; `location` is `s3://bucket/key`.
 ///
 /// # Errors
 /// [`FetchError`].
@@ -75,27 +79,28 @@ pub async fn fetch(
     operator_namespace: &str,
     run_uid: &str,
     location: &str,
+    limit: u64,
 ) -> Result<Vec<u8>, FetchError> {
     let (bucket, key) = parts(location).ok_or_else(|| FetchError::Location { location: location.to_owned() })?;
     match embedded_keys(cluster, operator_namespace, run_uid).await? {
         Embedded::Keys(keys) => {
             let forwarded = Forwarded::open(cluster, operator_namespace).await?;
             let settings = settings(bucket, Some(format!("http://{}", forwarded.address)));
-            read(&ObjectStore::with_key(&settings, &keys), key, String::new()).await
+            read(&ObjectStore::with_key(&settings, &keys), key, limit, String::new()).await
         }
-        Embedded::None => read(&ObjectStore::connect(&settings(bucket, None)).await, key, String::new()).await,
+        Embedded::None => read(&ObjectStore::connect(&settings(bucket, None)).await, key, limit, String::new()).await,
         Embedded::Unknown(why) => {
             let hint = format!(
                 ". If Volley uses its embedded storage, you need the rights to read Secret {operator_namespace}/{SECRET} \
                  and to forward ports there: {why}"
             );
-            read(&ObjectStore::connect(&settings(bucket, None)).await, key, hint).await
+            read(&ObjectStore::connect(&settings(bucket, None)).await, key, limit, hint).await
         }
     }
 }
 
-async fn read(store: &ObjectStore, key: &str, hint: String) -> Result<Vec<u8>, FetchError> {
-    let read = match store.get(key, ResultDocument::MAX_BYTES).await {
+async fn read(store: &ObjectStore, key: &str, limit: u64, hint: String) -> Result<Vec<u8>, FetchError> {
+    let read = match store.get(key, limit).await {
         Ok(Some(bytes)) => return Ok(bytes.to_vec()),
         Ok(None) => ObjectError::NotFound { location: store.location(key) },
         Err(error) => error,

@@ -7,7 +7,7 @@ use volley_aggregator::Settings;
 
 use super::{CommandError, StorageArguments, positive_duration, print_text, start_logs};
 use crate::exit::Exit;
-use crate::report;
+use crate::report::status;
 use crate::signals;
 
 /// Arguments of `volley aggregator`; the operator sets the variables in its Job.
@@ -54,7 +54,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CommandError> {
         .await
         .map_err(|error| CommandError::service(&error.to_string()))?;
     if arguments.no_status {
-        print_text(&format!("{}\n\nResult: {}\n", report::figures(&aggregated.summary), aggregated.summary.location))?;
+        print_text(&format!("{}\n\nResult: {}\n", status::figures(&aggregated.summary), aggregated.summary.location))?;
     }
     Ok(Exit::Success)
 }

@@ -3,6 +3,7 @@
 pub mod aggregator;
 pub mod collector;
 pub mod operator;
+pub mod report;
 pub mod result;
 pub mod run;
 pub mod storage;

@@ -1,7 +1,10 @@
-//! `volley result`: the summary from the run's status, or the whole `result.json` from the storage.
+//! `volley result`: the summary from the run's status, the whole `result.json` from the storage, or a report of it.
 
 use kube::api::Api;
 use volley_api::load_test_run::LoadTestRun;
+use volley_storage::documents::ResultDocument;
+use volley_storage::keys;
+use volley_storage::objects::Document;
 
 use super::{CommandError, print_text};
 use crate::cli::ResultArguments;
@@ -10,7 +13,9 @@ use crate::cluster::{bounded, connect};
 use crate::exit::Exit;
 use crate::follow::ending::Ending;
 use crate::follow::snapshot::one_line;
-use crate::report::{self, Output};
+use crate::report::formats::{self, Format};
+use crate::report::gather::{Gathered, MAXIMUM_HISTOGRAM_BYTES};
+use crate::report::status;
 
 /// Runs the command.
 ///
@@ -30,10 +35,18 @@ pub async fn run(arguments: &ResultArguments) -> Result<Exit, CommandError> {
     let Some(result) = status.and_then(|status| status.result.as_ref()) else {
         return Err(CommandError::cluster(&no_result(&run, &namespace, name)));
     };
+    let uid = run.metadata.uid.as_deref().unwrap_or_default();
+    let fetch = |location: String, limit| {
+        let cluster = &cluster;
+        async move { storage::fetch(cluster, &arguments.operator_namespace, uid, &location, limit).await }
+    };
+    let location = result.location.clone();
     match (arguments.output, Ending::of(&run)) {
-        (Output::Json, _) => {
-            let uid = run.metadata.uid.as_deref().unwrap_or_default();
-            let bytes = storage::fetch(&cluster, &arguments.operator_namespace, uid, &result.location).await?;
+        (Format::Table, Some(ending)) => print_text(&status::text(&run, &ending))?,
+        // The result is there a moment before the operator says that the run has ended.
+        (Format::Table, None) => print_text(&(status::figures(result) + "\n"))?,
+        (Format::Json, _) => {
+            let bytes = fetch(location, ResultDocument::MAX_BYTES).await?;
             let mut text = String::from_utf8(bytes)
                 .map_err(|_| CommandError::cluster(&format!("{} is not UTF-8 text", result.location)))?;
             if !text.ends_with('\n') {
@@ -41,9 +54,17 @@ pub async fn run(arguments: &ResultArguments) -> Result<Exit, CommandError> {
             }
             print_text(&text)?;
         }
-        (Output::Table, Some(ending)) => print_text(&report::text(&run, &ending))?,
-        // The result is there a moment before the operator says that the run has ended.
-        (Output::Table, None) => print_text(&(report::figures(result) + "\n"))?,
+        (format, _) => {
+            let document = fetch(location.clone(), ResultDocument::MAX_BYTES).await?;
+            let histograms = match storage::beside(&location, &keys::histograms(uid)) {
+                Some(place) => Some((place.clone(), fetch(place, MAXIMUM_HISTOGRAM_BYTES).await?)),
+                None => None,
+            };
+            // What the storage holds is not the user's fault.
+            let gathered = Gathered::run((location, &document), histograms)
+                .map_err(|error| CommandError::cluster(&error.to_string()))?;
+            print_text(&formats::of(&gathered, None, format))?;
+        }
     }
     Ok(Exit::Success)
 }

@@ -20,7 +20,7 @@ use crate::follow::progress::Progress;
 use crate::follow::screen::Screen;
 use crate::follow::{Followed, RunReference, follow};
 use crate::manifest::{self, Document};
-use crate::report::{self, Output};
+use crate::report::{Output, status};
 use crate::signals;
 
 /// Runs the command.
@@ -73,8 +73,8 @@ pub async fn run(arguments: RunArguments) -> Result<Exit, CommandError> {
         Followed::Finished(run) => {
             let Some(ending) = Ending::of(&run) else { return Ok(Exit::NotRun) };
             match arguments.output {
-                Output::Table => print_text(&report::text(&run, &ending))?,
-                Output::Json => print_json(&report::json(&run, &ending))?,
+                Output::Table => print_text(&status::text(&run, &ending))?,
+                Output::Json => print_json(&status::json(&run, &ending))?,
             }
             Ok(ending.exit)
         }

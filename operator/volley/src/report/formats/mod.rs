@@ -1,0 +1,81 @@
+//! Writes a [`Report`]. Pure: what was read in, text out.
+
+mod csv;
+mod decimal;
+mod html;
+mod json;
+mod markdown;
+#[cfg(test)]
+mod sample;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use volley_api::load_test_run::Verdict;
+
+use super::build;
+use super::gather::Gathered;
+use super::model::{Plots, Report, Workers};
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    #[default]
+    Table,
+    /// JSON for programs; times in integer microseconds.
+    Json,
+    /// CSV with the columns of JMeter's Aggregate Report; times in whole milliseconds.
+    #[value(name = "csv", alias = "csv=jmeter")]
+    CsvJMeter,
+    /// CSV with the columns of JMeter's Summary Report.
+    #[value(name = "csv=jmeter-summary")]
+    CsvJMeterSummary,
+    /// CSV with the columns of Taurus' final-stats report; times in seconds.
+    #[value(name = "csv=taurus")]
+    CsvTaurus,
+    /// A Markdown table, for issues and pull requests.
+    Markdown,
+    /// One self-contained page with plots.
+    Html,
+}
+
+/// The report of what was read as text. `title` is what it is called; by default the run or the files.
+#[must_use]
+pub fn of(gathered: &Gathered, title: Option<String>, format: Format) -> String {
+    let plots = match format {
+        Format::Html => build::plots(gathered),
+        _ => Plots::default(),
+    };
+    write(&build::report(gathered, title), &plots, format)
+}
+
+/// The report as text, with a line break at its end. `plots` are needed for the page only.
+fn write(report: &Report, plots: &Plots, format: Format) -> String {
+    match format {
+        Format::Table => table::write(report),
+        Format::Json => json::write(report),
+        Format::CsvJMeter => csv::aggregate(report),
+        Format::CsvJMeterSummary => csv::summary(report),
+        Format::CsvTaurus => csv::taurus(report),
+        Format::Markdown => markdown::write(report),
+        Format::Html => html::write(report, plots),
+    }
+}
+
+/// A verdict in words.
+pub(super) fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "Passed: all thresholds are met",
+        Verdict::Failed => "Failed: a threshold was missed",
+        Verdict::Inconclusive => "Inconclusive: it cannot be judged",
+        Verdict::NotJudged => "NotJudged: there are no thresholds",
+    }
+}
+
+/// Coverage in words.
+fn coverage(workers: Workers) -> String {
+    let measured = workers.complete + workers.partial;
+    let partial = if workers.partial == 0 { String::new() } else { format!(", {} of them in part", workers.partial) };
+    format!("{measured} of {} workers measured{partial}", workers.planned)
+}
