@@ -23,6 +23,9 @@ const SECONDS: [i64; 16] = [
     8_640_000_000,
 ];
 
+/// Seconds beyond this, before or after 1970, are outside of 64 bits of microseconds.
+pub(super) const LARGEST_SECOND: i64 = i64::MAX / 1_000_000 + 1;
+
 /// The length of a series' points: 1, 5, 10, 30 or 60 seconds, 5, 10 or 30 minutes, 1 or 6 hours, a day, and ten times
 /// that and so on for damaged time stamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

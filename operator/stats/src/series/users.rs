@@ -1,5 +1,6 @@
 //! The active users of each second, from rows that state them now and then.
 
+use super::step::LARGEST_SECOND;
 use crate::leb128::{self, Source};
 
 /// Seconds that stay open for late rows.
@@ -75,7 +76,8 @@ fn put_second((second, users): (i64, u32), bytes: &mut Vec<u8>) {
 }
 
 fn read_second(source: &mut Source<'_>) -> Option<(i64, u32)> {
-    Some((source.signed()?, u32::try_from(source.number()?).ok()?))
+    let second = source.signed().filter(|second| second.unsigned_abs() <= LARGEST_SECOND.unsigned_abs())?;
+    Some((second, u32::try_from(source.number()?).ok()?))
 }
 
 impl Execution {

@@ -24,7 +24,7 @@ use super::cell::Cell;
 use super::coarse::CoarseHistogram;
 use super::figures::{Figures, Total};
 use super::layer::{Layer, LayerBounds};
-use super::step::Step;
+use super::step::{LARGEST_SECOND, Step};
 use super::timeline::Timeline;
 use super::{Bounds, Series};
 use crate::histogram::{HIGHEST_US, MAXIMUM_COUNT};
@@ -36,8 +36,6 @@ const MAGIC: [u8; 8] = *b"VOLLEYS1";
 /// A limit for readers, in bytes. A series within [`Bounds::MERGED`] stays below it as long as no slot of a histogram
 /// counts more than 2²⁶ samples.
 pub const MAXIMUM_ENCODED_BYTES: usize = 128 << 20;
-/// Seconds beyond this are outside of 64 bits of microseconds.
-const LARGEST_SECOND: i64 = i64::MAX / 1_000_000 + 1;
 
 /// Why bytes are no series.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

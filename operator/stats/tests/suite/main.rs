@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly, also outside of test functions")]
 #![allow(clippy::cast_precision_loss, reason = "Taurus computes in floating point, and so does its double here")]
 
+mod checkpoint;
 mod cross_check;
 mod file;
 mod final_stats;
@@ -14,3 +15,4 @@ mod recorder;
 mod samples;
 mod series;
 mod wire;
+mod workers;
