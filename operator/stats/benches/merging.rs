@@ -62,9 +62,7 @@ fn merging(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut sum = Collection::default();
             for bytes in files.iter().cycle().take(WORKERS) {
-                if let Ok(worker) = file::decode(black_box(bytes)) {
-                    sum.merge(&worker);
-                }
+                let _ = file::merge_into(black_box(bytes), &mut sum);
             }
             file::encode(&sum)
         });

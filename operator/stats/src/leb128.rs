@@ -32,7 +32,19 @@ impl<'a> Source<'a> {
         self.rest.is_empty()
     }
 
+    #[inline]
     pub(crate) fn number(&mut self) -> Option<u64> {
+        // Most numbers are small.
+        match self.rest.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                self.rest = rest;
+                Some(u64::from(*byte))
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Option<u64> {
         let mut number = 0;
         for (position, byte) in self.rest.iter().take(10).enumerate() {
             if position > 0 && *byte == 0 || position == 9 && *byte > 1 {
@@ -48,6 +60,7 @@ impl<'a> Source<'a> {
     }
 
     #[allow(clippy::cast_possible_wrap, reason = "ZigZag maps the lowest bit back into the sign")]
+    #[inline]
     pub(crate) fn signed(&mut self) -> Option<i64> {
         let number = self.number()?;
         Some((number >> 1) as i64 ^ -((number & 1) as i64))

@@ -32,6 +32,7 @@ mod reader;
 mod record;
 mod writer;
 
+use reader::read_records;
 pub use reader::{Index, IndexEntry, Tail, merge_label, read_labels};
 pub use writer::{WriteError, Writer};
 
@@ -140,6 +141,16 @@ pub(crate) fn encode_labels<'a>(
 /// [`FileError`] for anything that [`encode`] or [`Writer`] would not write. Memory is bounded by the size of the bytes,
 /// and for each histogram by that of a full one (240 KB).
 pub fn decode(file: &[u8]) -> Result<Collection, FileError> {
+    let mut collection = Collection::default();
+    merge_into(file, &mut collection)?;
+    Ok(collection)
+}
+
+/// Adds all that a whole file holds to a collection; faster than [`decode`] and [`Collection::merge`].
+///
+/// # Errors
+/// As [`decode`]; then nothing was added.
+pub fn merge_into(file: &[u8], collection: &mut Collection) -> Result<(), FileError> {
     let size = file.len() as u64;
     let tail = Tail::read(size, file.get(file.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default())?;
     if !file.starts_with(&MAGIC) {
@@ -150,13 +161,19 @@ pub fn decode(file: &[u8]) -> Result<Collection, FileError> {
         bounds.and_then(|(start, end)| file.get(start..end)).ok_or(FileError::Size { actual: size })
     };
     let index = tail.read_index(part(tail.index_range())?)?;
-    let mut collection = Collection { errors: tail.read_errors(part(tail.errors_range())?)?, ..Collection::default() };
-    if let Some(range) = Index::range(index.entries()) {
-        for label in read_labels(index.entries(), part(range)?) {
-            let (key, label) = label?;
-            collection.labels_mut(key.kind).insert(key.name.clone(), label);
+    let errors = tail.read_errors(part(tail.errors_range())?)?;
+    let records = match Index::range(index.entries()) {
+        Some(range) => read_records(index.entries(), part(range)?).collect::<Result<Vec<_>, _>>()?,
+        None => Vec::new(),
+    };
+    for (key, record) in &records {
+        let labels = collection.labels_mut(key.kind);
+        match labels.get_mut(&key.name) {
+            Some(known) => record.merge_into(known),
+            None => record.merge_into(labels.entry(key.name.clone()).or_default()),
         }
     }
-    collection.overview = tail.overview;
-    Ok(collection)
+    collection.errors.merge(&errors);
+    collection.overview.merge(&tail.overview);
+    Ok(())
 }

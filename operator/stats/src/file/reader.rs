@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::bytes::Fields;
-use super::{FileError, KINDS, MAGIC, TAIL_BYTES, VERSION, record};
+use super::record::Record;
+use super::{FileError, KINDS, MAGIC, TAIL_BYTES, VERSION};
 use crate::histogram::MAXIMUM_COUNT;
 use crate::statistics::{ErrorGroups, ErrorKey, LabelKey, LabelStatistics, Overview};
 
@@ -183,13 +184,11 @@ impl Index {
     }
 }
 
-/// Reads the records of neighbouring entries from the bytes of their [range](Index::range), one after the other.
-///
-/// An item is a [`FileError`] where a record is not one that the writer writes.
-pub fn read_labels<'a>(
+/// The records of neighbouring entries in the bytes of their [range](Index::range), one after the other.
+pub(super) fn read_records<'a>(
     entries: &'a [IndexEntry],
     bytes: &'a [u8],
-) -> impl Iterator<Item = Result<(&'a LabelKey, LabelStatistics), FileError>> {
+) -> impl Iterator<Item = Result<(&'a LabelKey, Record<'a>), FileError>> {
     let start = entries.first().map_or(0, |entry| entry.range.start);
     entries.iter().map(move |entry| {
         let place = |at: u64| usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
@@ -197,15 +196,30 @@ pub fn read_labels<'a>(
             let missing = (entry.range.end - start).saturating_sub(bytes.len() as u64);
             return Err(FileError::Truncated { part: "the records", missing });
         };
-        Ok((&entry.key, record::read(&entry.key.name, record)?))
+        Ok((&entry.key, Record::read(&entry.key.name, record)?))
     })
 }
 
-/// Adds the record of one label, the bytes of its [`IndexEntry::range`], to statistics.
+/// Reads the records of neighbouring entries from the bytes of their [range](Index::range), one after the other.
+///
+/// An item is a [`FileError`] where a record is not one that the writer writes.
+pub fn read_labels<'a>(
+    entries: &'a [IndexEntry],
+    bytes: &'a [u8],
+) -> impl Iterator<Item = Result<(&'a LabelKey, LabelStatistics), FileError>> {
+    read_records(entries, bytes).map(|record| {
+        let (key, record) = record?;
+        let mut label = LabelStatistics::default();
+        record.merge_into(&mut label);
+        Ok((key, label))
+    })
+}
+
+/// Adds the record of one label, the bytes of its [`IndexEntry::range`], to statistics, without making statistics of it.
 ///
 /// # Errors
-/// [`FileError`] where it is not one that the writer writes; `into` may then hold a part of it.
+/// [`FileError`] where it is not one that the writer writes; then nothing was added.
 pub fn merge_label(name: &str, record: &[u8], into: &mut LabelStatistics) -> Result<(), FileError> {
-    into.merge(&record::read(name, record)?);
+    Record::read(name, record)?.merge_into(into);
     Ok(())
 }

@@ -1,10 +1,8 @@
 //! The record of one label.
 
-use std::collections::BTreeMap;
-
 use super::FileError;
 use super::bytes::{Fields, put_text};
-use crate::histogram::{Histogram, MAXIMUM_COUNT};
+use crate::histogram::{EncodedHistogram, MAXIMUM_COUNT, Slot, add_counts};
 use crate::statistics::{Distribution, LabelStatistics, Mean, Outcome};
 
 pub(super) fn write(label: &LabelStatistics, bytes: &mut Vec<u8>) {
@@ -45,76 +43,126 @@ fn write_outcome(outcome: &Outcome, bytes: &mut Vec<u8>) {
     bytes[length_at..start].copy_from_slice(&length.to_le_bytes());
 }
 
-pub(super) fn read(name: &str, bytes: &[u8]) -> Result<LabelStatistics, FileError> {
-    let mut fields = Fields::new("the record of a label", bytes);
-    let successes = read_outcome(name, &mut fields)?;
-    let failures = read_outcome(name, &mut fields)?;
-    let interrupted = read_outcome(name, &mut fields)?;
-    let folding_workers = fields.u64()?;
-    let codes = read_codes(name, &mut fields)?;
-    fields.end()?;
-    Ok(LabelStatistics { successes, failures, interrupted, codes, folding_workers })
+/// The record of a label: bytes that were checked, and can be added to statistics without being copied.
+#[derive(Debug, Clone)]
+pub(super) struct Record<'a> {
+    outcomes: [Option<EncodedOutcome<'a>>; 3],
+    folding_workers: u64,
+    codes: Vec<(&'a str, u64)>,
 }
 
-fn read_codes(name: &str, fields: &mut Fields<'_>) -> Result<BTreeMap<Box<str>, u64>, FileError> {
-    let mut codes: BTreeMap<Box<str>, u64> = BTreeMap::new();
+#[derive(Debug, Clone, Copy)]
+struct EncodedOutcome<'a> {
+    histogram: EncodedHistogram<'a>,
+    sum_us: u128,
+    sum_of_squares: u128,
+    bounds_us: (u64, u64),
+    clamped: u64,
+    first_byte: Mean,
+    connect: Mean,
+    bytes: u64,
+}
+
+impl<'a> Record<'a> {
+    pub(super) fn read(name: &str, bytes: &'a [u8]) -> Result<Self, FileError> {
+        let mut fields = Fields::new("the record of a label", bytes);
+        let outcomes =
+            [read_outcome(name, &mut fields)?, read_outcome(name, &mut fields)?, read_outcome(name, &mut fields)?];
+        let folding_workers = fields.u64()?;
+        let codes = read_codes(name, &mut fields)?;
+        fields.end()?;
+        Ok(Self { outcomes, folding_workers, codes })
+    }
+
+    /// Adds all samples of the record to the statistics of a label.
+    pub(super) fn merge_into(&self, label: &mut LabelStatistics) {
+        let outcomes = [&mut label.successes, &mut label.failures, &mut label.interrupted];
+        for (known, encoded) in outcomes.into_iter().zip(&self.outcomes) {
+            if let Some(encoded) = encoded {
+                encoded.merge_into(known);
+            }
+        }
+        for (code, count) in &self.codes {
+            label.add_code(code, *count);
+        }
+        label.folding_workers = add_counts(label.folding_workers, self.folding_workers);
+    }
+}
+
+impl EncodedOutcome<'_> {
+    fn merge_into(&self, outcome: &mut Outcome) {
+        // Everything but the histogram as a distribution whose histogram is empty.
+        outcome.merge(&Outcome {
+            elapsed: Distribution {
+                sum_us: self.sum_us,
+                sum_of_squares: self.sum_of_squares,
+                bounds_us: Some(self.bounds_us),
+                clamped: self.clamped,
+                ..Distribution::default()
+            },
+            first_byte: self.first_byte,
+            connect: self.connect,
+            bytes: self.bytes,
+        });
+        outcome.elapsed.histogram.merge_encoded(&self.histogram);
+    }
+}
+
+fn read_codes<'a>(name: &str, fields: &mut Fields<'a>) -> Result<Vec<(&'a str, u64)>, FileError> {
+    let mut codes: Vec<(&str, u64)> = Vec::new();
     for _ in 0..fields.u32()? {
         let code = fields.text()?;
-        if codes.last_key_value().is_some_and(|(last, _)| **last >= *code) {
+        if codes.last().is_some_and(|(last, _)| *last >= code) {
             return Err(contradiction(name, "its response codes are not in order"));
         }
-        codes.insert(code.into(), fields.u64()?);
+        codes.push((code, fields.u64()?));
     }
     Ok(codes)
 }
 
-fn read_outcome(name: &str, fields: &mut Fields<'_>) -> Result<Outcome, FileError> {
+fn read_outcome<'a>(name: &str, fields: &mut Fields<'a>) -> Result<Option<EncodedOutcome<'a>>, FileError> {
     match fields.u8()? {
-        0 => return Ok(Outcome::default()),
+        0 => return Ok(None),
         1 => {}
         _ => return Err(contradiction(name, "an outcome is marked neither 0 nor 1")),
     }
     let sum_us = fields.u128()?;
     let sum_of_squares = fields.u128()?;
     let clamped = fields.u64()?;
-    let bounds_us = Some((fields.u64()?, fields.u64()?));
+    let bounds_us = (fields.u64()?, fields.u64()?);
     let first_byte = Mean { count: fields.u64()?, sum_us: fields.u128()? };
     let connect = Mean { count: fields.u64()?, sum_us: fields.u128()? };
     let bytes = fields.u64()?;
     let length = fields.u32()? as usize;
-    let histogram = Histogram::decode(fields.take(length)?)
+    let histogram = EncodedHistogram::read(fields.take(length)?)
         .map_err(|source| FileError::Histogram { label: name.to_owned(), source })?;
-    let elapsed = Distribution { histogram, sum_us, sum_of_squares, bounds_us, clamped };
-    check(&elapsed, &[first_byte, connect], bytes).map_err(|problem| contradiction(name, problem))?;
-    Ok(Outcome { elapsed, first_byte, connect, bytes })
+    let outcome = EncodedOutcome { histogram, sum_us, sum_of_squares, bounds_us, clamped, first_byte, connect, bytes };
+    check(&outcome).map_err(|problem| contradiction(name, problem))?;
+    Ok(Some(outcome))
 }
 
 /// What holds for every outcome that samples led to.
-fn check(elapsed: &Distribution, means: &[Mean], bytes: u64) -> Result<(), &'static str> {
-    let count = elapsed.count();
-    let Some((minimum, maximum)) = elapsed.bounds_us.filter(|_| count > 0) else {
+fn check(outcome: &EncodedOutcome<'_>) -> Result<(), &'static str> {
+    let count = outcome.histogram.total;
+    let (minimum, maximum) = outcome.bounds_us;
+    let Some((first, last)) = outcome.histogram.ends else {
         return Err("it is marked as having samples but has none");
     };
-    let holds = |slot: Option<(crate::histogram::Slot, u64)>, value: u64| {
-        slot.is_some_and(|(slot, _)| slot.low_us <= value && value <= slot.high_us)
-    };
-    if minimum > maximum
-        || !holds(elapsed.histogram.slots().next(), minimum)
-        || !holds(elapsed.histogram.slots().last(), maximum)
-    {
+    let holds = |slot: Slot, value: u64| slot.low_us <= value && value <= slot.high_us;
+    if minimum > maximum || !holds(first, minimum) || !holds(last, maximum) {
         return Err("its minimum and maximum do not fit its histogram");
     }
     // A count that has stopped at the maximum says nothing about the sum.
     let wide = u128::from(count);
     if count < MAXIMUM_COUNT
-        && !(wide * u128::from(minimum)..=wide.saturating_mul(u128::from(maximum))).contains(&elapsed.sum_us)
+        && !(wide * u128::from(minimum)..=wide.saturating_mul(u128::from(maximum))).contains(&outcome.sum_us)
     {
         return Err("its sum does not fit its minimum and maximum");
     }
-    if elapsed.clamped > count || means.iter().any(|mean| mean.count > count) {
+    if outcome.clamped > count || [outcome.first_byte, outcome.connect].iter().any(|mean| mean.count > count) {
         return Err("more samples were measured in detail than there are");
     }
-    if bytes > MAXIMUM_COUNT { Err("its bytes exceed 2^63 - 1") } else { Ok(()) }
+    if outcome.bytes > MAXIMUM_COUNT { Err("its bytes exceed 2^63 - 1") } else { Ok(()) }
 }
 
 fn contradiction(name: &str, problem: &'static str) -> FileError {

@@ -18,6 +18,7 @@ mod wire;
 use page::Page;
 pub(crate) use slots::index_among;
 pub use slots::{HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS, Slot};
+pub(crate) use wire::EncodedHistogram;
 pub use wire::{MAXIMUM_ENCODED_BYTES, WireError};
 
 use crate::percentile::Percentile;
@@ -131,6 +132,7 @@ impl Histogram {
             .filter(|(_, count)| *count > 0)
     }
 
+    #[inline]
     fn add(&mut self, index: usize, count: u64) {
         if count > 0 {
             self.page_mut(index / PAGE_SLOTS).add(index % PAGE_SLOTS, count);
@@ -138,6 +140,22 @@ impl Histogram {
         }
     }
 
+    /// Adds counts by index. They should come in ascending order: a page is looked up once for each run of its slots.
+    fn add_all(&mut self, counts: impl Iterator<Item = (usize, u64)>) {
+        let mut counts = counts.peekable();
+        let mut total = self.total;
+        while let Some((index, _)) = counts.peek() {
+            let number = index / PAGE_SLOTS;
+            let page = self.page_mut(number);
+            while let Some((index, count)) = counts.next_if(|(index, _)| index / PAGE_SLOTS == number) {
+                page.add(index % PAGE_SLOTS, count);
+                total = add_counts(total, count);
+            }
+        }
+        self.total = total;
+    }
+
+    #[inline]
     fn page_mut(&mut self, number: usize) -> &mut Page {
         if number >= self.directory.len() {
             self.directory.resize(number + 1, ABSENT);

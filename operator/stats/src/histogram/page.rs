@@ -29,18 +29,25 @@ impl Page {
         }
     }
 
+    #[inline]
     pub(super) fn add(&mut self, offset: usize, count: u64) {
-        match self {
-            Self::Narrow(counts) => {
-                if let Some(sum) = u32::try_from(count).ok().and_then(|count| counts[offset].checked_add(count)) {
-                    counts[offset] = sum;
-                } else {
-                    let mut wide = widen(counts);
-                    wide[offset] = add_counts(wide[offset], count);
-                    *self = Self::Wide(wide);
-                }
-            }
-            Self::Wide(counts) => counts[offset] = add_counts(counts[offset], count),
+        if let Self::Narrow(counts) = self
+            && let Some(sum) = u32::try_from(count).ok().and_then(|count| counts[offset].checked_add(count))
+        {
+            counts[offset] = sum;
+        } else {
+            self.add_wide(offset, count);
+        }
+    }
+
+    /// Adds to a count that is or gets too large for 32 bits.
+    #[cold]
+    fn add_wide(&mut self, offset: usize, count: u64) {
+        if let Self::Narrow(counts) = self {
+            *self = Self::Wide(widen(counts));
+        }
+        if let Self::Wide(counts) = self {
+            counts[offset] = add_counts(counts[offset], count);
         }
     }
 

@@ -17,7 +17,7 @@
 //! ninth byte has 8 bits; a negative number −n stands for n ≥ 2 zeros. An empty histogram has one count of 0.
 
 use super::slots::SLOTS;
-use super::{HIGHEST_US, Histogram, LOWEST_US, SIGNIFICANT_DIGITS};
+use super::{HIGHEST_US, Histogram, LOWEST_US, SIGNIFICANT_DIGITS, Slot, add_counts};
 
 const COOKIE: u32 = 0x1c84_9313;
 const HEADER_BYTES: usize = 40;
@@ -105,6 +105,31 @@ impl Histogram {
     /// # Errors
     /// [`WireError`] for anything else. Memory is bounded by the fixed range, whatever the bytes say.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let encoded = EncodedHistogram::read(bytes)?;
+        let mut histogram = Self::new();
+        histogram.merge_encoded(&encoded);
+        Ok(histogram)
+    }
+
+    /// Adds the counts of an encoded histogram, without making one of it.
+    pub(crate) fn merge_encoded(&mut self, encoded: &EncodedHistogram<'_>) {
+        self.add_all(Counts { rest: encoded.counts, index: 0 });
+    }
+}
+
+/// Bytes that were found to be a histogram.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EncodedHistogram<'a> {
+    counts: &'a [u8],
+    /// Number of recorded values.
+    pub(crate) total: u64,
+    /// The first and the last slot with a count; none without.
+    pub(crate) ends: Option<(Slot, Slot)>,
+}
+
+impl<'a> EncodedHistogram<'a> {
+    /// Checks bytes; see [`Histogram::decode`].
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
         let Some((header, counts)) = bytes.split_at_checked(HEADER_BYTES) else {
             return Err(WireError::Truncated { needed: HEADER_BYTES, available: bytes.len() });
         };
@@ -115,9 +140,8 @@ impl Histogram {
         if counts.len() > length {
             return Err(WireError::Trailing { extra: counts.len() - length });
         }
-        let mut histogram = Self::new();
-        let mut rest = counts;
-        let mut index = 0_usize;
+        let (mut rest, mut index, mut total) = (counts, 0_usize, 0);
+        let mut ends: Option<(usize, usize)> = None;
         while !rest.is_empty() {
             let (number, after) =
                 read_number(rest).ok_or(WireError::Truncated { needed: bytes.len() + 1, available: bytes.len() })?;
@@ -127,14 +151,45 @@ impl Histogram {
                     if index >= SLOTS {
                         return Err(WireError::TooManySlots);
                     }
-                    histogram.add(index, count);
+                    if count > 0 {
+                        total = add_counts(total, count);
+                        ends = Some((ends.map_or(index, |(first, _)| first), index));
+                    }
                     1
                 }
                 Err(_) => usize::try_from(number.unsigned_abs()).map_err(|_| WireError::TooManySlots)?,
             };
             index = index.checked_add(step).filter(|index| *index <= SLOTS).ok_or(WireError::TooManySlots)?;
         }
-        Ok(histogram)
+        Ok(Self { counts, total, ends: ends.map(|(first, last)| (Slot::at(first), Slot::at(last))) })
+    }
+}
+
+/// The counts of checked bytes by index, ascending, without zeros.
+struct Counts<'a> {
+    rest: &'a [u8],
+    index: usize,
+}
+
+impl Iterator for Counts<'_> {
+    type Item = (usize, u64);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (number, rest) = read_number(self.rest)?;
+            self.rest = rest;
+            let index = self.index;
+            match u64::try_from(number) {
+                Ok(count) => {
+                    self.index += 1;
+                    if count > 0 {
+                        return Some((index, count));
+                    }
+                }
+                Err(_) => self.index += usize::try_from(number.unsigned_abs()).unwrap_or(SLOTS),
+            }
+        }
     }
 }
 
@@ -178,8 +233,18 @@ fn write_number(number: i64, bytes: &mut Vec<u8>) {
     bytes.push(rest as u8);
 }
 
+#[inline]
 #[allow(clippy::cast_possible_wrap, reason = "ZigZag maps the lowest bit back into the sign")]
 fn read_number(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    // Most counts are small.
+    match bytes.split_first() {
+        Some((byte, rest)) if *byte < 0x80 => Some((i64::from(*byte >> 1) ^ -i64::from(*byte & 1), rest)),
+        _ => read_long_number(bytes),
+    }
+}
+
+#[allow(clippy::cast_possible_wrap, reason = "ZigZag maps the lowest bit back into the sign")]
+fn read_long_number(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let mut value = 0_u64;
     for position in 0..9 {
         let byte = *bytes.get(position)?;

@@ -20,8 +20,8 @@ pub(super) struct Labels {
     rows: Vec<Row>,
     requests: HashMap<Box<str>, usize, RandomState>,
     transactions: HashMap<Box<str>, usize, RandomState>,
-    /// Rows named `[other]`. They are not counted: they are what the bound leads to.
-    others: usize,
+    /// The rows named `[other]` of requests and of transactions. They are not counted: they are what the bound leads to.
+    others: [Option<usize>; 2],
     folding: bool,
 }
 
@@ -67,7 +67,8 @@ impl Labels {
         if let Some(row) = self.find(kind, name) {
             return Place { row, folded: false };
         }
-        if name == OTHER || self.rows.len() - self.others < limit {
+        let others = self.others.iter().flatten().count();
+        if name == OTHER || self.rows.len() - others < limit {
             return Place { row: self.add(kind, name), folded: false };
         }
         if !self.folding {
@@ -75,7 +76,8 @@ impl Labels {
             self.folding = true;
             self.rows.iter_mut().for_each(|row| row.statistics.folding_workers = 1);
         }
-        let row = self.find(kind, OTHER).unwrap_or_else(|| self.add(kind, OTHER));
+        let known = self.others.get(kind as usize).copied().flatten();
+        let row = known.unwrap_or_else(|| self.add(kind, OTHER));
         Place { row, folded: true }
     }
 
@@ -96,7 +98,11 @@ impl Labels {
             SampleKind::Transaction => &mut self.transactions,
         }
         .insert(name.into(), row);
-        self.others += usize::from(name == OTHER);
+        if name == OTHER
+            && let Some(other) = self.others.get_mut(kind as usize)
+        {
+            *other = Some(row);
+        }
         row
     }
 }

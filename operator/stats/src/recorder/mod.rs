@@ -170,7 +170,9 @@ fn add_sample(label: &mut LabelStatistics, sample: &Sample<'_>, interrupted: boo
     outcome.record(sample);
     if !interrupted {
         let code = shorten(sample.code, limits.message_bytes);
-        if label.codes.len() < limits.codes_per_label || label.codes.contains_key(&*code) {
+        if let Some(known) = label.codes.get_mut(&*code) {
+            *known = add_counts(*known, 1);
+        } else if label.codes.len() < limits.codes_per_label {
             label.add_code(&code, 1);
         } else {
             label.add_code(OTHER, 1);
