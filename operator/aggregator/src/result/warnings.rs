@@ -1,6 +1,7 @@
 //! What a reader of the result should know. Most important first; every list of names is bounded.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use volley_storage::documents::{Definition, ResultDocument, StopReason, WorkerResult, WorkerState};
 
@@ -13,6 +14,10 @@ use super::{MAXIMUM_ERROR_GROUPS, is_measured};
 const NAMED_WORKERS: usize = 20;
 /// Warnings of one worker that are repeated here.
 const WARNINGS_PER_WORKER: usize = 5;
+/// Warnings of several workers that are repeated here.
+const SHARED_WARNINGS: usize = 20;
+/// Workers that are named for such a warning.
+const NAMED_FOR_A_WARNING: usize = 3;
 
 /// The warnings of a result that is otherwise complete.
 pub(super) fn warnings(
@@ -213,7 +218,8 @@ fn counters(measured: &Measured, outcomes: &[WorkerOutcome]) -> Vec<String> {
     .collect()
 }
 
-/// What the workers themselves warn of, the cross-check against Taurus' own figures among it.
+/// What the workers themselves warn of, the cross-check against Taurus' own figures among it. What several say in the same words,
+/// such as an option of the script that does not count, stands once.
 fn of_workers(outcomes: &[WorkerOutcome]) -> Vec<String> {
     let mut told: Vec<(&str, u32, &[String])> = outcomes
         .iter()
@@ -225,17 +231,44 @@ fn of_workers(outcomes: &[WorkerOutcome]) -> Vec<String> {
         })
         .collect();
     told.sort_unstable();
-    let mut lines = Vec::new();
-    for (target, index, warnings) in told.iter().take(NAMED_WORKERS) {
-        lines.extend(
-            warnings.iter().take(WARNINGS_PER_WORKER).map(|warning| format!("worker {target}/{index}: {warning}")),
-        );
-        if warnings.len() > WARNINGS_PER_WORKER {
-            lines.push(format!("worker {target}/{index}: {} more warnings", warnings.len() - WARNINGS_PER_WORKER));
+    let shared = shared(&told);
+    let mut lines: Vec<String> = shared
+        .iter()
+        .map(|(warning, workers)| {
+            let named: Vec<_> =
+                workers.iter().take(NAMED_FOR_A_WARNING).map(|(target, index)| format!("{target}/{index}")).collect();
+            let more = if workers.len() > named.len() { ", …" } else { "" };
+            format!("{} workers ({}{more}): {warning}", workers.len(), named.join(", "))
+        })
+        .collect();
+    let mut with_own = 0;
+    for (target, index, warnings) in told {
+        let own: Vec<_> = warnings.iter().filter(|warning| !shared.iter().any(|(other, _)| other == warning)).collect();
+        with_own += usize::from(!own.is_empty());
+        if with_own > NAMED_WORKERS {
+            continue;
+        }
+        lines.extend(own.iter().take(WARNINGS_PER_WORKER).map(|warning| format!("worker {target}/{index}: {warning}")));
+        if own.len() > WARNINGS_PER_WORKER {
+            lines.push(format!("worker {target}/{index}: {} more warnings", own.len() - WARNINGS_PER_WORKER));
         }
     }
-    if told.len() > NAMED_WORKERS {
-        lines.push(format!("{} more workers have warnings in their manifests", told.len() - NAMED_WORKERS));
+    if with_own > NAMED_WORKERS {
+        lines.push(format!("{} more workers have warnings in their manifests", with_own - NAMED_WORKERS));
     }
     lines
+}
+
+/// The warnings that several workers have, those of most workers first.
+fn shared<'a>(told: &[(&'a str, u32, &'a [String])]) -> Vec<(&'a str, BTreeSet<(&'a str, u32)>)> {
+    let mut workers: BTreeMap<&str, BTreeSet<(&str, u32)>> = BTreeMap::new();
+    for (target, index, warnings) in told {
+        for warning in *warnings {
+            workers.entry(warning).or_default().insert((target, *index));
+        }
+    }
+    let mut shared: Vec<_> = workers.into_iter().filter(|(_, workers)| workers.len() > 1).collect();
+    shared.sort_by_key(|(_, workers)| Reverse(workers.len()));
+    shared.truncate(SHARED_WARNINGS);
+    shared
 }

@@ -185,6 +185,27 @@ fn books_that_differ_and_the_warnings_of_workers_are_told_with_both_numbers() {
 }
 
 #[test]
+fn what_several_workers_say_in_the_same_words_is_told_once() {
+    let none = collection(&twenty("home", true));
+    let outcomes: Vec<_> = (0..5)
+        .map(|index| {
+            let mut worker = measured("eu", index, &none);
+            worker.manifest.warnings = vec!["the script's own thresholds are not judged".into()];
+            if index == 3 {
+                worker.manifest.warnings.push("of its own".into());
+            }
+            outcome(worker)
+        })
+        .collect();
+    let merged = Measured::of(&(0..5).map(|_| ("eu".to_owned(), none.clone())).collect::<Vec<_>>());
+    let document = result(&definition(&[("eu", 5)]), None, &close(Vec::new()), &outcomes, &merged);
+    assert_eq!(
+        document.warnings,
+        ["5 workers (eu/0, eu/1, eu/2, …): the script's own thresholds are not judged", "worker eu/3: of its own"]
+    );
+}
+
+#[test]
 fn many_lost_workers_are_named_up_to_a_bound_and_counted_beyond() {
     let outcomes: Vec<_> = (0..50).map(|index| lost("eu", index, "no manifest")).collect();
     let document = result(&definition(&[("eu", 50)]), None, &close(Vec::new()), &outcomes, &Measured::default());
