@@ -33,12 +33,16 @@ pub fn figures(result: &RunResult) -> String {
         0 => String::new(),
         partial => format!(", {partial} of them in part"),
     };
+    // None where the engine does not say them for each request (k6).
+    let received = match u64::try_from(result.bytes).unwrap_or(0) {
+        0 => String::new(),
+        received => format!("; {} received", bytes(received)),
+    };
     let mut text = format!(
-        "Verdict {}\nWorkers {} of {} measured{partial}; {} received\n\n{}",
+        "Verdict {}\nWorkers {} of {} measured{partial}{received}\n\n{}",
         verdict(result.verdict),
         coverage.workers_measured,
         coverage.workers_planned,
-        bytes(u64::try_from(result.bytes).unwrap_or(0)),
         table(result)
     );
     if !result.warnings.is_empty() {
@@ -175,6 +179,15 @@ Look further:
         let text = text(&run, &ending);
         assert!(text.contains("2 of 3 measured, 1 of them in part"), "{text}");
         assert!(text.contains("\nWarnings:\n  - local/2 is lost: no manifest after 120 s\n"), "{text}");
+    }
+
+    #[test]
+    fn bytes_that_the_engine_does_not_say_are_left_out() {
+        let mut result = sample::result("NotJudged");
+        result["bytes"] = json!(0);
+        let (run, ending) = ended(("True", "Completed"), Some(result));
+        let text = text(&run, &ending);
+        assert!(text.contains("\nWorkers 2 of 2 measured\n\n"), "{text}");
     }
 
     #[test]
