@@ -341,7 +341,9 @@ mod tests {
     #[test]
     fn labels_of_hostile_length_are_kept_up_to_the_size_of_the_document() {
         let mut labels: Vec<_> = (0..10_000).map(|number| label(number, number)).collect();
-        labels.iter_mut().for_each(|label| label.label.push_str(&"\u{1}".repeat(1_000)));
+        for label in &mut labels {
+            label.label.push_str(&"\u{1}".repeat(1_000));
+        }
         keep_most_important(&mut labels);
         let json = serde_json::to_vec(&labels).unwrap().len();
         assert!(json <= MAXIMUM_LABEL_BYTES && json > MAXIMUM_LABEL_BYTES * 8 / 10, "{json}");

@@ -66,14 +66,10 @@ fn wanted(run_uid: &str, outcomes: &[WorkerOutcome]) -> BTreeMap<String, Vec<Wan
     let mut wanted: BTreeMap<String, Vec<Wanted>> = BTreeMap::new();
     for (place, outcome) in outcomes.iter().enumerate() {
         let WorkerOutcome::Measured(measured) = outcome else { continue };
-        match measured.object(run_uid, SERIES) {
-            Some((key, digest)) => {
-                let digest = digest.clone();
-                wanted.entry(measured.attempt.target.clone()).or_default().push(Wanted { place, key, digest });
-            }
-            // A worker of a release that keeps no series.
-            None => {}
-        }
+        // A worker of a release that keeps no series has none.
+        let Some((key, digest)) = measured.object(run_uid, SERIES) else { continue };
+        let digest = digest.clone();
+        wanted.entry(measured.attempt.target.clone()).or_default().push(Wanted { place, key, digest });
     }
     wanted
 }

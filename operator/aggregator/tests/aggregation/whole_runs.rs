@@ -153,7 +153,9 @@ async fn what_is_written_is_what_one_merge_of_everything_gives() {
     assert!(bench.bytes(&keys::region_histograms(RUN, "eu")).await == volley_stats::file::encode(&eu));
 
     let mut all = Series::default();
-    series.iter().for_each(|series| all.merge(series));
+    for series in &series {
+        all.merge(series);
+    }
     assert!(bench.bytes(&keys::series(RUN)).await == all.encode());
     let mut eu = series[0].clone();
     eu.merge(&series[1]);
