@@ -22,6 +22,9 @@ const MAXIMUM_CODES: usize = 50;
 /// Bytes of a response code in `result.json`.
 const MAXIMUM_CODE_BYTES: usize = 64;
 
+/// Error groups that a scope keeps when it has twice as many: more than `result.json` lists.
+const KEPT_ERROR_GROUPS: usize = 20_000;
+
 /// What one region measured, or all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scope {
@@ -73,10 +76,17 @@ impl Measured {
         self.whole.overview.merge(overview);
     }
 
-    /// Adds the error groups of one worker of a region.
+    /// Adds the error groups of one worker of a region. Where messages hold ids, a thousand workers have half a million
+    /// groups: the smallest are then folded, as a worker folds its own.
     pub fn add_errors(&mut self, target: &str, errors: &ErrorGroups) {
-        self.regions.entry(target.to_owned()).or_default().errors.merge(errors);
-        self.whole.errors.merge(errors);
+        let region = self.regions.entry(target.to_owned()).or_default();
+        for scope in [region, &mut self.whole] {
+            scope.errors.merge(errors);
+            if scope.errors.len() >= 2 * KEPT_ERROR_GROUPS {
+                let folded = scope.errors.fold_beyond(KEPT_ERROR_GROUPS);
+                scope.overview.folded_error_samples = scope.overview.folded_error_samples.saturating_add(folded);
+            }
+        }
     }
 
     /// What the figures of a label refer to. All overviews must have been added before.
@@ -304,6 +314,8 @@ fn standard_deviation_half_up(sum_us: u128, sum_of_squares: u128, count: u64) ->
 
 #[cfg(test)]
 mod tests {
+    use volley_stats::statistics::ErrorKey;
+
     use super::*;
 
     fn label(number: u64, errors: u64) -> LabelFigures {
@@ -336,6 +348,26 @@ mod tests {
         assert_eq!(forwards.iter().filter(|label| label.figures.errors > 0).count(), 30);
         assert_eq!(forwards.iter().map(|label| label.figures.requests).filter(|requests| *requests < 4).count(), 17);
         assert_eq!(kept(&mut all.iter().rev()), forwards);
+    }
+
+    #[test]
+    fn error_groups_beyond_any_use_are_folded_and_no_failure_is_lost() {
+        let mut measured = Measured::default();
+        for worker in 0..100 {
+            let mut errors = ErrorGroups::default();
+            for number in 0..500 {
+                let message = format!("order {worker}-{number} failed").into();
+                errors.add(ErrorKey { label: "cart".into(), code: "500".into(), message }, 1 + number % 3);
+            }
+            measured.add_errors("eu", &errors);
+        }
+        let failures = 100 * (0..500_u64).map(|number| 1 + number % 3).sum::<u64>();
+        for scope in [&measured.whole, &measured.regions["eu"]] {
+            assert!(scope.errors.len() < 2 * KEPT_ERROR_GROUPS);
+            assert_eq!(scope.errors.iter().map(|(_, count)| count).sum::<u64>(), failures);
+            let other = scope.errors.iter().find(|(key, _)| &*key.message == OTHER).unwrap().1;
+            assert_eq!(scope.overview.folded_error_samples, other);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::OTHER;
 use crate::histogram::add_counts;
 
 /// What the failures of a group have in common. Ordered by label, code, message.
@@ -64,5 +65,49 @@ impl ErrorGroups {
                 }
             }
         }
+    }
+
+    /// Folds all but the `keep` largest groups into one under `[other]`, as a worker does with groups beyond its bound.
+    /// Answers the number of failures that lost their group.
+    pub fn fold_beyond(&mut self, keep: usize) -> u64 {
+        let mut counts: Vec<u64> = self.groups.values().copied().collect();
+        let Some(beyond) = counts.len().checked_sub(keep).filter(|beyond| *beyond > 0) else { return 0 };
+        counts.sort_unstable();
+        let smallest = counts.get(beyond).copied().unwrap_or(u64::MAX);
+        // Of groups with as many failures as the smallest that is kept, the first by key stay.
+        let mut ties = counts.iter().skip(beyond).take_while(|count| **count == smallest).count();
+        let mut folded = 0;
+        self.groups.retain(|_, count| {
+            let tie = *count == smallest && ties > 0;
+            ties -= usize::from(tie);
+            let kept = *count > smallest || tie;
+            if !kept {
+                folded = add_counts(folded, *count);
+            }
+            kept
+        });
+        self.add(ErrorKey { label: OTHER.into(), code: "".into(), message: OTHER.into() }, folded);
+        folded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(message: &str) -> ErrorKey {
+        ErrorKey { label: "cart".into(), code: "500".into(), message: message.into() }
+    }
+
+    #[test]
+    fn folding_keeps_the_largest_groups_and_every_failure() {
+        let mut groups = ErrorGroups::default();
+        for (message, count) in [("a", 2), ("b", 9), ("c", 2), ("d", 1), ("e", 2)] {
+            groups.add(key(message), count);
+        }
+        assert_eq!(groups.clone().fold_beyond(5), 0);
+        assert_eq!(groups.fold_beyond(2), 5);
+        let left: Vec<_> = groups.iter().map(|(key, count)| (key.message.to_string(), count)).collect();
+        assert_eq!(left, [("[other]".to_owned(), 5), ("a".to_owned(), 2), ("b".to_owned(), 9)]);
     }
 }
