@@ -12,6 +12,7 @@ use volley_storage::ObjectStore;
 use volley_storage::documents::{ObjectDigest, SeriesFigures};
 
 use super::object::{Unusable, VerifiedObject};
+use super::statistics::measured_nothing;
 use super::{CONCURRENCY, SERIES};
 use crate::error::AggregateError;
 use crate::outcome::WorkerOutcome;
@@ -61,15 +62,17 @@ pub async fn merge(
     Ok(figures)
 }
 
-/// What is to be read, by target.
-fn wanted(run_uid: &str, outcomes: &[WorkerOutcome]) -> BTreeMap<String, Vec<Wanted>> {
+/// What is to be read, by target. A worker that measured something and lists no series says so.
+fn wanted(run_uid: &str, outcomes: &mut [WorkerOutcome]) -> BTreeMap<String, Vec<Wanted>> {
     let mut wanted: BTreeMap<String, Vec<Wanted>> = BTreeMap::new();
-    for (place, outcome) in outcomes.iter().enumerate() {
+    for (place, outcome) in outcomes.iter_mut().enumerate() {
         let WorkerOutcome::Measured(measured) = outcome else { continue };
-        // A worker of a release that keeps no series has none.
-        let Some((key, digest)) = measured.object(run_uid, SERIES) else { continue };
-        let digest = digest.clone();
-        wanted.entry(measured.attempt.target.clone()).or_default().push(Wanted { place, key, digest });
+        if let Some((key, digest)) = measured.object(run_uid, SERIES) {
+            let digest = digest.clone();
+            wanted.entry(measured.attempt.target.clone()).or_default().push(Wanted { place, key, digest });
+        } else if !measured_nothing(measured) {
+            measured.lacks = Some(lacks("its manifest lists none"));
+        }
     }
     wanted
 }
