@@ -47,7 +47,7 @@ fn recording(criterion: &mut Criterion) {
         let text = kpi_file(labels, "200,OK");
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function(format!("{labels}_labels"), |bencher| {
-            bencher.iter_with_large_drop(|| parse_and_record(&text))
+            bencher.iter_with_large_drop(|| parse_and_record(&text));
         });
     }
     let text = kpi_file(10, "500,Internal Server Error");

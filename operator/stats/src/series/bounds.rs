@@ -16,7 +16,7 @@ pub struct Bounds {
 impl Bounds {
     /// What a worker keeps: about 15 MB where it is all used.
     ///
-    /// That is 8 hours of 200 labels in minutes, and their histograms in points of 10 minutes.
+    /// That is 8 hours of 200 labels in minutes, and their histograms in points of 10 to 30 minutes.
     pub const WORKER: Self = Self { row_points: 3_600, label_points: 100_000, label_slots: 2_000_000 };
     /// What workers have together, and what [`Series::decode`](super::Series::decode) reads: about 60 MB where it is all
     /// used. It is more than a worker keeps, because the histograms of many workers together have more slots.

@@ -32,12 +32,11 @@ impl CoarseHistogram {
     pub fn slots(&self) -> impl Iterator<Item = (Slot, u64)> + '_ {
         // Additions are settled before anybody outside this module sees the value.
         let mut index = 0;
-        numbers(&self.bytes).filter_map(move |number| match u64::try_from(number) {
-            Ok(count) => {
+        numbers(&self.bytes).filter_map(move |number| {
+            if let Ok(count) = u64::try_from(number) {
                 index += 1;
                 Some((Slot::of::<BITS>(index - 1), count))
-            }
-            Err(_) => {
+            } else {
                 index += gap(number);
                 None
             }
@@ -97,6 +96,7 @@ impl CoarseHistogram {
     }
 
     /// Adds up what waits. Afterwards equal counts have equal values.
+    #[allow(clippy::large_stack_arrays, reason = "16 KB, instead of an allocation each time")]
     pub(super) fn settle(&mut self) {
         if self.is_settled() {
             return;
@@ -248,7 +248,9 @@ mod tests {
         assert_eq!(CoarseHistogram::from_bytes(good.bytes()), Some(good.clone()));
         let bytes_of = |numbers: &[i64]| {
             let mut bytes = Vec::new();
-            numbers.iter().for_each(|number| leb128::put_signed(*number, &mut bytes));
+            for number in numbers {
+                leb128::put_signed(*number, &mut bytes);
+            }
             bytes
         };
         let last = i64::try_from(SLOTS).unwrap() - 1;

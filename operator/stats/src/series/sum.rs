@@ -46,15 +46,11 @@ impl SeriesSum {
         series.distribution.merge_row(ALL, &other.distribution, ALL, &bounds.totals());
         let bounds = bounds.labels();
         for (other_row, key) in other.labels.iter().enumerate() {
-            let row = match rows.get(key) {
-                Some(row) => *row,
-                None => {
-                    let row = series.labels.len();
-                    series.labels.push(key.clone());
-                    rows.insert(key.clone(), row);
-                    row
-                }
-            };
+            let row = rows.get(key).copied().unwrap_or_else(|| {
+                series.labels.push(key.clone());
+                rows.insert(key.clone(), series.labels.len() - 1);
+                series.labels.len() - 1
+            });
             series.label_figures.merge_row(row, &other.label_figures, other_row, &bounds);
             series.label_distributions.merge_row(row, &other.label_distributions, other_row, &bounds);
         }

@@ -56,9 +56,13 @@ impl OpenUsers {
         leb128::put(self.executions.len() as u64, bytes);
         for Execution { settled, open } in &self.executions {
             bytes.push(u8::from(settled.is_some()));
-            settled.iter().for_each(|known| put_second(*known, bytes));
+            if let Some(known) = settled {
+                put_second(*known, bytes);
+            }
             leb128::put(open.len() as u64, bytes);
-            open.iter().for_each(|known| put_second(*known, bytes));
+            for known in open {
+                put_second(*known, bytes);
+            }
         }
     }
 
