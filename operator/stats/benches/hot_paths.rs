@@ -1,10 +1,54 @@
 //! How fast samples are recorded, merged, encoded and parsed.
+//!
+//! `jtl` and `k6` are measured in processor time, so that their figures are per core and stand beside other load.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::hint::black_box;
+use std::time::Duration;
 
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use volley_stats::{Collection, Engine, Histogram, Limits, Parser, Recorder, file, final_stats};
+
+/// The time that this thread has run on a processor, as Linux accounts for it.
+struct ProcessorTime;
+
+impl ProcessorTime {
+    fn now() -> Duration {
+        let accounts = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+        Duration::from_nanos(accounts.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or(0))
+    }
+}
+
+impl Measurement for ProcessorTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        Self::now()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        Self::now().saturating_sub(start)
+    }
+
+    fn add(&self, left: &Duration, right: &Duration) -> Duration {
+        *left + *right
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        WallTime.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
 
 /// Durations around 20 to 150 ms with a tail, always the same.
 fn durations_us() -> Vec<u64> {
@@ -98,7 +142,7 @@ fn histograms(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn samples(criterion: &mut Criterion) {
+fn samples(criterion: &mut Criterion<ProcessorTime>) {
     for (name, engine, text) in [("jtl", Engine::JMeter, kpi_file(20)), ("k6", Engine::K6, k6_file(20))] {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(text.len() as u64));
@@ -136,5 +180,10 @@ fn collections(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, histograms, samples, collections);
-criterion_main!(benches);
+criterion_group!(benches, histograms, collections);
+criterion_group! {
+    name = per_core;
+    config = Criterion::default().with_measurement(ProcessorTime).sample_size(20);
+    targets = samples
+}
+criterion_main!(benches, per_core);
