@@ -2,7 +2,7 @@
 //!
 //! The crate is pure: no clock, no file, no network, no async. Callers hand in bytes and instants and get values.
 //!
-//! * [`samples`] parses the sample files of JMeter and Locust as they grow.
+//! * [`samples`] parses the sample files of the engines as they grow.
 //! * [`statistics`] keeps exact counts, sums and [histograms](histogram) per label, and adds them up without bounds.
 //! * [`series`] keeps the same over time, in points that grow longer as the run does.
 //! * [`recorder`] fills both from samples, with the bounds of a worker.
