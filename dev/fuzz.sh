@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The step of `make test-full PART=fuzz`, also by itself: dev/fuzz.sh [TARGET...]. Looks for bytes that break the properties of fuzz/, two
 # targets at a time, VOLLEY_FUZZ_SECONDS each (900). What it learns stays in $VOLLEY_CACHE/fuzz, also what it finds.
-# `dev/fuzz.sh --keep-corpus [TARGET...]` puts the smallest set of inputs that reaches everything reached so far into fuzz/corpus.
+# `dev/fuzz.sh --keep-corpus [TARGET...]` puts some of the inputs that reach everything reached so far into fuzz/corpus.
 source "$(dirname "$0")/steps.sh"
 
 CARGO_FUZZ_VERSION=0.13.2
@@ -12,9 +12,9 @@ FUZZ_SECONDS=${VOLLEY_FUZZ_SECONDS:-900}
 FUZZ_AT_A_TIME=2
 # Bytes of an input, so that rows of 64 KiB are within reach; MiB of memory, all together and at once; seconds for one input.
 FUZZ_LIMITS=(-max_len=100000 -rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=10)
-# Kept in fuzz/corpus: inputs of at most this many bytes, and so many of them per target.
+# Kept in fuzz/corpus beside the seeds: inputs of at most this many bytes, and so many of them per target.
 FUZZ_KEPT_BYTES=4096
-FUZZ_KEPT_FILES=60
+FUZZ_KEPT_FILES=40
 
 # find_toolchain: sets `toolchain` to an installed compiler of the pinned date, whatever its name.
 find_toolchain() {
@@ -112,22 +112,22 @@ show_finding() {
   printf '    Again: %s %s\n    Then fix it and put the file into fuzz/corpus/%s.\n\n' "$(fuzz_program "$1")" "$folder/findings/$finding" "$1" >&2
 }
 
-# keep_corpus TARGET...: libFuzzer leaves out what reaches nothing new; of the rest the smallest files are kept beside the seeds.
+# keep_corpus TARGET...: of the inputs that libFuzzer needs to reach everything, some of every size are kept beside the seeds.
 keep_corpus() {
-  local target merged file kept
+  local target merged file files step number
   for target in "$@"; do
     merged=$(mktemp -d)
-    "$(fuzz_program "$target")" "${FUZZ_LIMITS[@]}" -merge=1 "$merged" "$VOLLEY_ROOT/fuzz/corpus/$target" "$VOLLEY_CACHE/fuzz/$target/inputs" >/dev/null 2>&1
-    kept=0
-    while read -r _ file; do
-      ((kept < FUZZ_KEPT_FILES)) || break
-      # Inputs that libFuzzer made are named by their digest; those with names of their own are there already.
-      [[ $(basename "$file") =~ ^[0-9a-f]{40}$ ]] || continue
-      cp "$file" "$VOLLEY_ROOT/fuzz/corpus/$target/"
-      kept=$((kept + 1))
-    done < <(find "$merged" -type f -size "-$((FUZZ_KEPT_BYTES + 1))c" -printf '%s %p\n' | sort -n)
+    "$(fuzz_program "$target")" "${FUZZ_LIMITS[@]}" -max_len="$FUZZ_KEPT_BYTES" -set_cover_merge=1 "$merged" \
+      "$VOLLEY_ROOT/fuzz/corpus/$target" "$VOLLEY_CACHE/fuzz/$target/inputs" >"$VOLLEY_CACHE/fuzz/$target/merge.log" 2>&1
+    # Inputs that libFuzzer made are named by their digest; the seeds have names of their own and stay.
+    find "$VOLLEY_ROOT/fuzz/corpus/$target" -type f | grep -E '/[0-9a-f]{40}$' | xargs -r rm
+    mapfile -t files < <(find "$merged" -type f -printf '%s %p\n' | sort -n | cut -d' ' -f2- | grep -E '/[0-9a-f]{40}$')
+    step=$(((${#files[@]} + FUZZ_KEPT_FILES - 1) / FUZZ_KEPT_FILES))
+    for ((number = 0; number < ${#files[@]}; number += step)); do
+      cp "${files[$number]}" "$VOLLEY_ROOT/fuzz/corpus/$target/"
+    done
     rm -rf "$merged"
-    printf '    %-18s %d files\n' "$target" "$(find "$VOLLEY_ROOT/fuzz/corpus/$target" -type f | wc -l)"
+    printf '    %-20s %d files\n' "$target" "$(find "$VOLLEY_ROOT/fuzz/corpus/$target" -type f | wc -l)"
   done
 }
 
@@ -143,7 +143,7 @@ fi
 step "Install cargo-fuzz" install_cargo_fuzz
 step "Build the fuzz targets" build_targets
 if ((keep)); then
-  step "Put the smallest corpus into fuzz/corpus" keep_corpus "${targets[@]}"
+  step "Put what was learned into fuzz/corpus" keep_corpus "${targets[@]}"
 else
   step "Fuzz ${#targets[@]} targets, $FUZZ_SECONDS s each" fuzz_all "${targets[@]}"
 fi

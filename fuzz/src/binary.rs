@@ -3,12 +3,13 @@
 use volley_stats::series::SeriesSum;
 use volley_stats::{Collection, Engine, Histogram, Parser, Percentile, Recorder, Series, file};
 
-/// A histogram that is read has canonical bytes, and its percentiles are in order.
+/// A histogram that is read is the same from its canonical bytes, and its percentiles are in order.
 pub fn histogram(bytes: &[u8]) {
     let Ok(histogram) = Histogram::decode(bytes) else { return };
     let canonical = histogram.encode();
     assert_eq!(Histogram::decode(&canonical).as_ref(), Ok(&histogram));
-    assert_eq!(canonical, bytes, "equal histograms have equal bytes");
+    // Others may write zeros in a longer form.
+    assert!(canonical.len() <= bytes.len());
     let counted = histogram.slots().fold(0_u64, |sum, (_, count)| sum.saturating_add(count).min(i64::MAX as u64));
     assert_eq!(counted, histogram.total());
     let mut last = 0;
@@ -25,10 +26,13 @@ pub fn histogram(bytes: &[u8]) {
     assert!(Histogram::decode(&twice.encode()) == Ok(twice));
 }
 
-/// A worker's file that is read has canonical bytes, and merging with nothing changes nothing.
+/// A worker's file that is read is the same from its canonical bytes, and merging with nothing changes nothing.
 pub fn worker_file(bytes: &[u8]) {
     let Ok(collection) = file::decode(bytes) else { return };
-    assert_eq!(file::encode(&collection), bytes, "equal collections have equal bytes");
+    let canonical = file::encode(&collection);
+    assert_eq!(file::decode(&canonical).as_ref(), Ok(&collection));
+    // Only the histograms in it may have a longer form.
+    assert!(canonical.len() <= bytes.len());
     let mut sum = Collection::default();
     sum.merge(&collection);
     assert_eq!(sum, collection);

@@ -34,9 +34,41 @@ pub fn molotov(bytes: &[u8]) {
 /// What a parser made of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Reading {
-    samples: Vec<String>,
+    samples: Vec<OwnedSample>,
     malformed: u64,
     failure: Option<String>,
+}
+
+/// A sample that owns its texts.
+#[derive(Debug, PartialEq, Eq)]
+struct OwnedSample {
+    label: String,
+    code: String,
+    message: String,
+    /// The sample without texts.
+    rest: Sample<'static>,
+}
+
+impl From<Sample<'_>> for OwnedSample {
+    fn from(sample: Sample<'_>) -> Self {
+        let Sample { kind, start_us, end_us, elapsed_us, first_byte_us, connect_us, bytes, success, .. } = sample;
+        let rest = Sample {
+            kind,
+            label: "",
+            start_us,
+            end_us,
+            elapsed_us,
+            first_byte_us,
+            connect_us,
+            bytes,
+            code: "",
+            message: "",
+            success,
+            active_users: sample.active_users,
+        };
+        let [label, code, message] = [sample.label, sample.code, sample.message].map(str::to_owned);
+        Self { label, code, message, rest }
+    }
 }
 
 fn sample_file(engine: Engine, bytes: &[u8]) {
@@ -45,8 +77,9 @@ fn sample_file(engine: Engine, bytes: &[u8]) {
     assert!(whole.samples.len() as u64 + whole.malformed <= bytes.len() as u64 + 1, "more rows than bytes");
     assert_eq!(read(Parser::new(engine), pieces(bytes)), whole, "the pieces in which bytes arrive must not matter");
     assert_eq!(interrupted(engine, bytes), whole, "a parser must go on from its checkpoint as if nothing had been");
-    let found = detect(bytes);
-    assert!(found.is_none() || whole.failure.is_none() || found != Some(engine), "{found:?}: {:?}", whole.failure);
+    let (beginning, _) = bytes.split_at(Numbers::from_bytes(bytes).up_to(bytes.len()));
+    let found = detect(beginning);
+    assert!(found.is_none() || found == detect(bytes), "what follows the first row changes its engine");
     statistics(engine, bytes);
 }
 
@@ -63,7 +96,7 @@ fn push(parser: &mut Parser, piece: &[u8], reading: &mut Reading) {
     let samples = &mut reading.samples;
     let outcome = parser.push(piece, &mut |sample| {
         assert_sound(&sample);
-        samples.push(format!("{sample:?}"));
+        samples.push(sample.into());
     });
     reading.failure = outcome.err().map(|error| error.to_string());
 }
@@ -113,27 +146,27 @@ fn statistics(engine: Engine, bytes: &[u8]) {
         message_bytes: 4,
         series: Bounds { row_points: 3, label_points: 4, label_slots: 5 },
     };
-    for limits in [Limits::default(), tight] {
-        let mut recorder = Recorder::new(limits);
-        recorder.stop_at(1_795_582_173_000_000);
-        let mut parser = Parser::new(engine);
-        let mut samples = 0;
-        let mut resumed = recorder.clone();
-        let _ = parser.push(bytes, &mut |sample| {
-            samples += 1;
-            recorder.record(samples % 2, &sample);
-            resumed.record(samples % 2, &sample);
-            if samples == 3 {
-                resumed = Recorder::restore(&resumed.checkpoint()).unwrap();
-            }
-        });
-        parser.finish();
-        recorder.add_malformed(parser.malformed());
-        resumed.add_malformed(parser.malformed());
-        let (collection, series) = recorder.into_parts();
-        assert_eq!(collection.overview.samples, parser.samples());
-        assert_eq!((&resumed.collection(), &resumed.series()), (&collection, &series));
-        assert_eq!(file::decode(&file::encode(&collection)), Ok(collection));
-        assert_eq!(Series::decode(&series.encode()), Ok(series));
-    }
+    // The bounds of a worker take megabytes each time, and are seldom reached by a small input.
+    let limits = if Numbers::from_bytes(bytes).up_to(15) == 0 { Limits::default() } else { tight };
+    let mut recorder = Recorder::new(limits);
+    recorder.stop_at(1_795_582_173_000_000);
+    let mut parser = Parser::new(engine);
+    let mut samples = 0;
+    let mut resumed = recorder.clone();
+    let _ = parser.push(bytes, &mut |sample| {
+        samples += 1;
+        recorder.record(samples % 2, &sample);
+        resumed.record(samples % 2, &sample);
+        if samples == 3 {
+            resumed = Recorder::restore(&resumed.checkpoint()).unwrap();
+        }
+    });
+    parser.finish();
+    recorder.add_malformed(parser.malformed());
+    resumed.add_malformed(parser.malformed());
+    let (collection, series) = recorder.into_parts();
+    assert_eq!(collection.overview.samples, parser.samples());
+    assert_eq!((&resumed.collection(), &resumed.series()), (&collection, &series));
+    assert_eq!(file::decode(&file::encode(&collection)), Ok(collection));
+    assert_eq!(Series::decode(&series.encode()), Ok(series));
 }

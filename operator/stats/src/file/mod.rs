@@ -138,7 +138,8 @@ pub(crate) fn encode_labels<'a>(
 /// Reads a whole file.
 ///
 /// # Errors
-/// [`FileError`] for anything that [`encode`] or [`Writer`] would not write. Memory is bounded by the size of the bytes,
+/// [`FileError`] for anything that [`encode`] or [`Writer`] would not write, but for its histograms: those may be any
+/// encoding that [`Histogram::decode`](crate::Histogram::decode) reads. Memory is bounded by the size of the bytes,
 /// and for each histogram by that of a full one (240 KB).
 pub fn decode(file: &[u8]) -> Result<Collection, FileError> {
     let mut collection = Collection::default();
