@@ -74,11 +74,8 @@ fn main() -> Outcome<()> {
     println!("samples/s {rate}, hours {hours}, labels {labels}; counted {}", tailed.collection.total().requests());
     println!("resident {resident:.1} MiB at the end, {:.1} MiB at most, with the generator", resident_mib("VmHWM:")?);
     println!("file {} MiB, of which {} MiB are on the disk", size >> 20, used >> 20);
-    println!(
-        "read in {:.1} s ({} MB/s)",
-        reading.as_secs_f64(),
-        size / 1_000_000 * 1_000 / (1 + reading.as_millis() as u64)
-    );
+    let megabytes = u128::from(size / 1_000_000);
+    println!("read in {:.1} s ({} MB/s)", reading.as_secs_f64(), megabytes * 1_000 / reading.as_millis().max(1));
     println!("a checkpoint of {} KiB took {} ms at most", kept >> 10, keeping.as_millis());
     println!(
         "for the storage: histograms {} KiB, series {} KiB",

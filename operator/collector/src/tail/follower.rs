@@ -70,8 +70,8 @@ impl Follower {
         let (Files { files, warnings }, recorder) = checkpoint::decode(bytes)?;
         let mut follower = Self { warnings, ..Self::with(folder, engines, recorder) };
         for saved in files {
-            let followed = follower.find_again(saved)?;
-            follower.files.push(followed);
+            let again = follower.find_again(saved)?;
+            follower.files.push(again);
         }
         Ok(follower)
     }
