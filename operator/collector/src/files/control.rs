@@ -179,12 +179,12 @@ impl ControlFolder {
         }
     }
 
-    /// Keeps the state of a tail.
+    /// Keeps the state of a tail, given in parts that follow each other.
     ///
     /// # Errors
     /// [`FileError::Io`].
-    pub fn write_checkpoint(&self, state: &[u8]) -> Result<(), FileError> {
-        write(&self.path.join(CHECKPOINT), state)
+    pub fn write_checkpoint(&self, state: &[Vec<u8>]) -> Result<(), FileError> {
+        write_parts(&self.path.join(CHECKPOINT), state.iter().map(Vec::as_slice))
     }
 
     /// Writes `consumed.json`.
@@ -215,13 +215,19 @@ fn read_document<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, FileError
 
 /// Writes beside the name, readable for the group, then renames: a reader sees nothing or all of it.
 fn write(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    write_parts(path, [content])
+}
+
+fn write_parts<'a>(path: &Path, parts: impl IntoIterator<Item = &'a [u8]>) -> Result<(), FileError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut temporary = tempfile::Builder::new()
         .prefix(".")
         .permissions(readable_for_the_group())
         .tempfile_in(folder)
         .map_err(FileError::io("write", path))?;
-    temporary.write_all(content).map_err(FileError::io("write", path))?;
+    for part in parts {
+        temporary.write_all(part).map_err(FileError::io("write", path))?;
+    }
     temporary.persist(path).map_err(|error| FileError::io("write", path)(error.error))?;
     Ok(())
 }

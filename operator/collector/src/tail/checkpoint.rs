@@ -56,16 +56,13 @@ pub(super) struct Files {
     pub(super) warnings: Vec<String>,
 }
 
-/// The bytes of a checkpoint.
-pub(super) fn encode(files: &Files, recorder: &Recorder) -> Result<Vec<u8>, CheckpointError> {
+/// The bytes of a checkpoint, in two parts that follow each other: the second is megabytes, and is not copied once more.
+pub(super) fn encode(files: &Files, recorder: &Recorder) -> Result<[Vec<u8>; 2], CheckpointError> {
     let files = serde_json::to_vec(files)?;
-    let recorder = recorder.checkpoint();
-    let mut bytes = Vec::with_capacity(MAGIC.len() + 8 + files.len() + recorder.len());
-    bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&(files.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&files);
-    bytes.extend_from_slice(&recorder);
-    Ok(bytes)
+    let mut head = Vec::from(MAGIC);
+    head.extend_from_slice(&(files.len() as u64).to_le_bytes());
+    head.extend_from_slice(&files);
+    Ok([head, recorder.checkpoint()])
 }
 
 /// Reads them.

@@ -76,11 +76,11 @@ impl Follower {
         Ok(follower)
     }
 
-    /// Where this follower stands, for [`Self::resume`].
+    /// Where this follower stands, for [`Self::resume`], in parts that follow each other.
     ///
     /// # Errors
     /// [`CheckpointError::Files`], which does not happen with what this type holds.
-    pub fn checkpoint(&self) -> Result<(Vec<u8>, Vec<Consumed>), CheckpointError> {
+    pub fn checkpoint(&self) -> Result<([Vec<u8>; 2], Vec<Consumed>), CheckpointError> {
         let files: Vec<_> = self.files.iter().map(Followed::saved).collect();
         let consumed =
             files.iter().map(|file| Consumed { path: file.path.clone(), inode: file.inode, up_to: file.offset });

@@ -218,7 +218,7 @@ fn a_file_that_was_replaced_while_nobody_looked_is_read_from_its_beginning_with_
     place.append("kpi.jtl", &format!("{HEADER}{}", row(1)));
     place.append("kpi-1.jtl", &format!("{HEADER}{}", row(1)));
     look(&mut follower);
-    let (state, _) = follower.checkpoint().unwrap();
+    let state = follower.checkpoint().unwrap().0.concat();
     fs::rename(place.path("kpi.jtl"), place.path("old")).unwrap();
     place.append("kpi.jtl", &format!("{HEADER}{}", row(2)));
     fs::remove_file(place.path("kpi-1.jtl")).unwrap();
@@ -236,7 +236,7 @@ fn a_damaged_checkpoint_is_an_error_and_no_crash() {
     let mut follower = place.follower();
     place.append("kpi.jtl", &format!("{HEADER}{}", row(1)));
     look(&mut follower);
-    let (state, _) = follower.checkpoint().unwrap();
+    let state = follower.checkpoint().unwrap().0.concat();
     for length in 0..state.len() {
         assert!(Follower::resume(place.work(), &[Engine::Locust], &state[..length]).is_err(), "{length} bytes");
     }
@@ -268,6 +268,7 @@ proptest! {
             look(&mut follower);
             if what > 1 {
                 let (state, consumed) = follower.checkpoint().unwrap();
+                let state = state.concat();
                 if let Some(consumed) = consumed.first() {
                     let file = OpenOptions::new().write(true).open(place.path("kpi.jtl")).unwrap();
                     file.write_all_at(&vec![0; usize::try_from(consumed.up_to).unwrap()], 0).unwrap();
