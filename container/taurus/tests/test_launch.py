@@ -191,7 +191,7 @@ class WithAStandIn(WorkerTest):
         self.assertEqual(self.leave(), 64)
         failed = self.status("failed.json")
         self.assertEqual(failed["stage"], "Configuration")
-        self.assertEqual(failed["words"], "This worker image has no engine 'ab'; it has jmeter, locust")
+        self.assertEqual(failed["words"], "This worker image has no engine 'ab'; it has apiritif, jmeter, k6, locust, molotov, siege")
 
     def test_a_collector_that_never_reports_its_upload_does_not_hold_a_failed_worker(self) -> None:
         self.launch({"execution": [{"executor": "jmeter", "scenario": "absent"}]}, [])
