@@ -10,7 +10,12 @@ use super::{Rule, Test, exactly_one, field, text};
 const INLINE_BYTES: usize = 64 * 1024;
 
 /// Every place of a script.
-const SCRIPTS: &[&str] = &["spec.scenario.jmeter.script", "spec.scenario.locust.script", "spec.scenario.taurus.script"];
+const SCRIPTS: &[&str] = &[
+    "spec.scenario.jmeter.script",
+    "spec.scenario.k6.script",
+    "spec.scenario.locust.script",
+    "spec.scenario.taurus.script",
+];
 
 /// Scheme, host (name, IPv4 or IPv6 in brackets) and port, nothing behind it.
 const BASE_URL: &str = r"^https?://([A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$";
