@@ -67,7 +67,7 @@ fn unknown_section(name: &str) -> String {
 }
 
 fn execution(path: &str, item: &Value, default: &str, complaints: &mut Complaints) -> Option<Execution> {
-    let Some(fields) = mapping(path, item, complaints) else { return None };
+    let fields = mapping(path, item, complaints)?;
     for name in fields.keys().filter(|name| !EXECUTION.contains(&name.as_str())) {
         let message = match name.as_str() {
             "iterations" | "delay" | "start-at" => LOAD.to_owned(),
