@@ -11,11 +11,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use volley_api::figures::{span, time_us};
 use volley_api::load_test_run::Verdict;
 
 use super::build;
 use super::gather::Gathered;
-use super::model::{Plots, Report, Workers};
+use super::model::{Interval, Plots, Report, Workers};
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -71,6 +72,12 @@ pub(super) fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Inconclusive => "Inconclusive: it cannot be judged",
         Verdict::NotJudged => "NotJudged: there are no thresholds",
     }
+}
+
+/// How long something was measured: from a minute on in whole seconds.
+fn length(interval: &Interval) -> String {
+    let microseconds = interval.length_us();
+    if microseconds < 60_000_000 { time_us(microseconds) } else { span((microseconds + 500_000) / 1_000_000 * 1000) }
 }
 
 /// Coverage in words.

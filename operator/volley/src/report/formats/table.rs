@@ -2,7 +2,7 @@
 
 use volley_api::figures::{bytes, rate, ratio, time_us};
 
-use super::{coverage, verdict};
+use super::{coverage, length, verdict};
 use crate::report::model::{Figures, FileFigures, Label, Report};
 use crate::report::table::{NOTHING, render};
 use crate::report::text::{short_label, visible};
@@ -33,7 +33,7 @@ fn head(report: &Report) -> String {
     let mut facts = Vec::new();
     if let Some(interval) = &report.interval {
         let from = interval.from.strftime("%Y-%m-%d %H:%M:%S UTC");
-        facts.push(format!("from {from} for {}", time_us(interval.length_us())));
+        facts.push(format!("from {from} for {}", length(interval)));
     }
     facts.extend(report.peak_users.map(|users| format!("at most {users} users")));
     facts.extend(report.totals.bytes.map(|count| format!("{} received", bytes(count))));

@@ -66,6 +66,17 @@ Warnings:
     assert_eq!(shown(&Report { labels, ..report() }, Format::Table), expected);
 }
 
+#[rstest]
+#[case("2026-11-25T10:00:03.25Z", "for 2.75s")]
+#[case("2026-11-25T10:59:59.9Z", "for 59m59s")]
+#[case("2026-11-25T12:00:00.5Z", "for 2h")]
+#[case("2026-11-25T09:00:00Z", "for 0ms")]
+fn a_long_time_is_told_in_hours_minutes_and_seconds(#[case] to: &str, #[case] words: &str) {
+    let interval = report().interval.map(|interval| Interval { to: to.parse().unwrap(), ..interval });
+    let text = shown(&Report { interval, ..report() }, Format::Table);
+    assert!(text.contains(words), "{text}");
+}
+
 #[test]
 fn a_run_says_its_verdict_and_its_coverage_and_files_stand_apart() {
     let run = Run {

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use volley_api::figures::{bytes, rate, ratio, time_us};
 use volley_api::load_test_run::Verdict;
 
-use super::{coverage, verdict};
+use super::{coverage, length, verdict};
 use crate::report::model::{Plots, Report};
 use crate::report::text::visible;
 
@@ -124,7 +124,7 @@ fn facts(report: &Report) -> String {
     let mut facts = Vec::new();
     if let Some(interval) = &report.interval {
         let from = interval.from.strftime("%Y-%m-%d %H:%M:%S UTC");
-        facts.push(format!("{from} for {}", time_us(interval.length_us())));
+        facts.push(format!("{from} for {}", length(interval)));
     }
     facts.extend(report.peak_users.map(|users| format!("at most {} users", grouped(users))));
     facts.extend(report.run.as_ref().map(|run| coverage(run.workers)));
