@@ -95,6 +95,7 @@ impl From<documents::Figures> for Figures {
 /// Figures of one label.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_field_names, reason = "the names of the JSON form")]
 pub struct Label {
     /// The label.
     pub label: String,
@@ -214,6 +215,7 @@ impl From<WorkerCounts> for Workers {
 /// Figures of one region of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_field_names, reason = "the names of the JSON form")]
 pub struct Region {
     /// Name of the RegionTarget.
     pub target: String,

@@ -17,7 +17,9 @@ const NOT_MERGED: &str = "percentiles of several final-stats XML cannot be merge
 /// The report of one or several summaries.
 pub(super) fn report(files: &[(Source, FinalStats)], warnings: &[String]) -> Report {
     let mut merged = Merged::default();
-    files.iter().for_each(|(_, report)| merged.add(report));
+    for (_, report) in files {
+        merged.add(report);
+    }
     let mut warnings = warnings.to_vec();
     warnings.push(OWN_FIGURES.to_owned());
     let sources: Vec<Source> = files.iter().map(|(source, _)| source.clone()).collect();
@@ -25,16 +27,13 @@ pub(super) fn report(files: &[(Source, FinalStats)], warnings: &[String]) -> Rep
     let mut labels: Vec<Label> =
         merged.labels.iter().map(|(name, sum)| row(name, of_sum(sum, merged.longest_us))).collect();
     let mut totals = of_sum(&merged.total, merged.longest_us);
-    let files = match separate.as_slice() {
-        [only] => {
-            labels.clone_from(&only.labels);
-            totals.clone_from(&only.totals);
-            Vec::new()
-        }
-        _ => {
-            warnings.push(NOT_MERGED.to_owned());
-            separate
-        }
+    let files = if let [only] = separate.as_slice() {
+        labels.clone_from(&only.labels);
+        totals.clone_from(&only.totals);
+        Vec::new()
+    } else {
+        warnings.push(NOT_MERGED.to_owned());
+        separate
     };
     Report {
         version: VERSION,
@@ -52,13 +51,12 @@ pub(super) fn report(files: &[(Source, FinalStats)], warnings: &[String]) -> Rep
 }
 
 fn file_figures(source: &Source, report: &FinalStats) -> FileFigures {
-    let totals = match &report.total {
-        Some(total) => of_group(total, report.duration_us),
-        None => {
-            let mut alone = Merged::default();
-            alone.add(report);
-            of_sum(&alone.total, report.duration_us)
-        }
+    let totals = if let Some(total) = &report.total {
+        of_group(total, report.duration_us)
+    } else {
+        let mut alone = Merged::default();
+        alone.add(report);
+        of_sum(&alone.total, report.duration_us)
     };
     let labels = report.labels.iter().map(|(name, group)| row(name, of_group(group, report.duration_us))).collect();
     FileFigures { file: source.file.clone(), totals, labels }

@@ -27,15 +27,13 @@ pub(super) fn write(plots: &Plots) -> String {
 fn curve_of(curve: &Curve, axes: &mut Vec<Vec<u32>>) -> Option<Value> {
     let ((end, _), before) = curve.points.split_last()?;
     let percentiles: Vec<u32> = before.iter().map(|(percentile, _)| percentile.thousandths()).collect();
-    let axis = match axes.iter().position(|axis| axis.starts_with(&percentiles)) {
-        Some(known) => known,
-        None => {
-            axes.push(percentiles);
-            axes.len() - 1
-        }
-    };
+    let known = axes.iter().position(|known| known.starts_with(&percentiles));
+    let place = known.unwrap_or_else(|| {
+        axes.push(percentiles);
+        axes.len() - 1
+    });
     let values: Vec<u64> = curve.points.iter().map(|(_, value)| *value).collect();
     Some(json!({
-        "name": visible(&curve.name), "count": curve.count, "axis": axis, "end": end.thousandths(), "values": values,
+        "name": visible(&curve.name), "count": curve.count, "axis": place, "end": end.thousandths(), "values": values,
     }))
 }
