@@ -20,8 +20,16 @@ pub const TRIGGERED: &str = "volley.dev/triggered";
 /// Annotation of a LoadTestRun: when it ended. A run that carries it is never executed again.
 pub const FINISHED: &str = "volley.dev/finished";
 
+/// Label of a Secret that holds the kubeconfig of a RegionTarget; its value is `true`. The operator reads no other Secret.
+pub const KUBECONFIG: &str = "volley.dev/kubeconfig";
+/// Beginning of an annotation of a RegionTarget: a run that ended while the target's cluster could not be reached, so that its
+/// objects may still be there. The run's uid follows; the value is `namespace/name`.
+pub const LEFTOVER_PREFIX: &str = "leftover.volley.dev/";
+
 /// Finalizer of a LoadTestRun.
 pub const RUN_FINALIZER: &str = "volley.dev/run";
+/// Finalizer of a RegionTarget. It is there only while runs use the target, so that an uninstalled operator leaves none behind.
+pub const TARGET_FINALIZER: &str = "volley.dev/region-target";
 
 /// Field manager of the operator, and the value of [`MANAGED_BY`].
 pub const MANAGER: &str = "volley";

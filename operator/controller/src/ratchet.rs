@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use volley_api::crd::{Kind, spec_leaves};
 use volley_api::{LoadTest, LoadTestRun, LoadTestSpec, RegionTarget};
 
+use crate::clusters::Access;
 use crate::definition::{self, References, Requester};
 use crate::load_test_run::observed::{Definiteness, Observed};
 use crate::load_test_run::{build, plan};
@@ -24,6 +25,13 @@ struct Row {
     /// What the spec is before the leaf is set.
     base: Value,
     values: [Value; 2],
+}
+
+impl Row {
+    fn by_kubeconfig(mut self) -> Self {
+        self.base = json!({"connection": {"kubeconfig": {"secretName": "eu", "key": "kubeconfig"}}});
+        self
+    }
 }
 
 fn http() -> Value {
@@ -102,6 +110,9 @@ fn rows() -> Vec<Row> {
         run("spec.loadTest", json!({}), json!("checkout"), json!("missing")),
         run("spec.definitionDigest", json!({}), json!(volley_api::digest::definition_digest(&fixtures::load_test(json!({"trigger": "OnChange"})).spec)), json!(format!("v1:{}", "0".repeat(64)))),
         run("spec.stop.reason", json!({}), json!("a"), json!("b")),
+        target("spec.connection.kubeconfig.secretName", json!("a"), json!("b")).by_kubeconfig(),
+        target("spec.connection.kubeconfig.key", json!("a"), json!("b")).by_kubeconfig(),
+        target("spec.paused", json!(false), json!(true)),
         target("spec.region", json!("us-east-1"), json!("eu-west-1")),
         target("spec.namespace", json!("a"), json!("b")),
         target("spec.allowedNamespaces", json!(["shop"]), json!(["other"])),
@@ -144,12 +155,16 @@ fn show(row: &Row, value: &Value) -> String {
         }
         Kind::RegionTarget => {
             let mut object = serde_json::to_value(fixtures::target("local")).unwrap();
+            if let Some(connection) = row.base.get("connection") {
+                object["spec"]["connection"] = connection.clone();
+            }
             set(&mut object, row.path, value);
             let target: RegionTarget = serde_json::from_value(object).unwrap();
+            let access = Access::of(&target);
             let mut references = references();
             references.targets.insert("local".into(), target);
             let spec = fixtures::load_test(resources()).spec;
-            executed(&spec, &references)
+            format!("{access:?}\n{}", executed(&spec, &references))
         }
     }
 }

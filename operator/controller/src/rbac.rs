@@ -22,7 +22,8 @@ pub const OPERATOR_CLUSTER: &[Rule] = &[
     // Finalizer, label and owner of runs; annotations of LoadTests; history and triggered runs.
     rule("volley.dev", &["loadtests"], &["get", "list", "watch", "patch"]),
     rule("volley.dev", &["loadtestruns"], &["get", "list", "watch", "create", "patch", "delete"]),
-    rule("volley.dev", &["regiontargets"], &["get", "list", "watch"]),
+    // Finalizer and notes of what runs have left behind.
+    rule("volley.dev", &["regiontargets"], &["get", "list", "watch", "patch"]),
     rule("volley.dev", &["loadtests/status", "loadtestruns/status", "regiontargets/status"], &["patch"]),
     // Where OwnerReferencesPermissionEnforcement is on, an owner may be set by who may change its finalizers.
     rule("volley.dev", &["loadtests/finalizers"], &["update"]),
@@ -35,7 +36,11 @@ pub const OPERATOR_CLUSTER: &[Rule] = &[
 ];
 
 /// The operator, in its own namespace.
-pub const OPERATOR_NAMESPACE: &[Rule] = &[rule("batch", &["jobs"], &["get", "list", "watch", "create", "delete"])];
+pub const OPERATOR_NAMESPACE: &[Rule] = &[
+    rule("batch", &["jobs"], &["get", "list", "watch", "create", "delete"]),
+    // Kubeconfigs of RegionTargets, by their label.
+    rule("", &["secrets"], &["list", "watch"]),
+];
 
 /// The operator, in each worker namespace. A RegionTarget is `Authorized` when it has all of them.
 pub const WORKER_NAMESPACE: &[Rule] = &[

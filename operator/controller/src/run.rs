@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::controller::{self, Action, Controller};
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -17,7 +18,7 @@ use volley_api::{LoadTest, LoadTestRun, RegionTarget, labels};
 use volley_storage::ObjectStore;
 
 use crate::cadence::{Classified, Failures};
-use crate::clusters::{ChangedRuns, Clusters, JobWatches, WATCH_SECONDS};
+use crate::clusters::{Access, ChangedRuns, Clusters, JobWatches, WATCH_SECONDS};
 use crate::context::Context;
 use crate::events::Events;
 use crate::health::{self, Readiness};
@@ -164,13 +165,15 @@ fn controllers(
     stopped: &watch::Receiver<bool>,
     tasks: &mut JoinSet<&'static str>,
 ) {
-    let (job_watches, watching, changed) = JobWatches::new(client.clone(), &settings.installation);
+    let (job_watches, watching, changed) = JobWatches::new(&settings.installation);
     let targets = Controller::new(Api::<RegionTarget>::all(client.clone()), watch_config());
+    let (kubeconfigs, secrets) = reflector::store();
+    let renewed = kubeconfig_secrets(client, &settings.namespace, secrets, targets.store());
     let context = Arc::new(Context {
         client: client.clone(),
         store,
         now: Timestamp::now,
-        clusters: Clusters::new(client.clone()),
+        clusters: Clusters::new(client.clone(), &settings.namespace, targets.store(), kubeconfigs, Timestamp::now),
         job_watches,
         targets: targets.store(),
         events: Events::new(client.clone(), &settings.namespace),
@@ -186,7 +189,7 @@ fn controllers(
     });
     let known = synced(targets.store(), TARGETS, Arc::clone(readiness));
     let work = drive(
-        targets.with_config(config(TARGETS_AT_ONCE)).graceful_shutdown_on(until(stopped.clone())),
+        targets.reconcile_on(renewed).with_config(config(TARGETS_AT_ONCE)).graceful_shutdown_on(until(stopped.clone())),
         Kind::RegionTarget,
         region_target::reconcile,
         Arc::clone(&context),
@@ -214,6 +217,30 @@ fn controllers(
         futures::join!(known, work);
         RUNS
     });
+}
+
+/// Keeps the Secrets with kubeconfigs, and names the targets whose one has changed.
+fn kubeconfig_secrets(
+    client: &Client,
+    namespace: &str,
+    writer: reflector::store::Writer<Secret>,
+    targets: Store<RegionTarget>,
+) -> impl Stream<Item = ObjectRef<RegionTarget>> + use<> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let labelled = watch_config().labels(&format!("{}=true", labels::KUBECONFIG));
+    let changed = watcher(secrets, labelled).default_backoff().reflect(writer).touched_objects();
+    changed.flat_map(move |event| {
+        let secret = match event {
+            Ok(secret) => secret.name_any(),
+            Err(error) => {
+                tracing::warn!(%error, "the watch on kubeconfigs had an error and goes on");
+                return stream::iter(Vec::new());
+            }
+        };
+        let uses = |target: &Arc<RegionTarget>| matches!(Access::of(target), Access::Kubeconfig { secret: named, .. } if named == secret);
+        let of_it: Vec<_> = targets.state().iter().filter(|target| uses(target)).map(|target| ObjectRef::from_obj(&**target)).collect();
+        stream::iter(of_it)
+    })
 }
 
 fn runs(client: &Client, changed: ChangedRuns) -> Controller<Meta<LoadTestRun>> {

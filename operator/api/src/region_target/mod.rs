@@ -61,6 +61,9 @@ pub struct RegionTargetSpec {
     /// True where workers run on EKS Fargate: a worker has one of Fargate's sizes, resources of its own choice are refused.
     #[serde(default = "default_fargate")]
     pub fargate: bool,
+    /// True: no new run starts here. Runs that have been planned go on.
+    #[serde(default)]
+    pub paused: bool,
 }
 
 /// How the operator reaches the cluster. Exactly one.
@@ -69,12 +72,29 @@ pub struct RegionTargetSpec {
 pub enum Connection {
     /// The cluster that the operator itself runs in.
     InCluster(InCluster),
+    /// Another cluster, by a kubeconfig in a Secret of the operator's namespace.
+    Kubeconfig(KubeconfigSecret),
 }
 
 /// The cluster that the operator itself runs in.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InCluster {}
+
+/// A kubeconfig in a Secret of the operator's own namespace. The Secret must carry the label `volley.dev/kubeconfig: "true"`; the
+/// kubeconfig may hold a server, its certificate authority and a token or a client certificate, and nothing that runs a program or
+/// reads a file.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KubeconfigSecret {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub secret_name: String,
+    /// Key in the Secret.
+    #[serde(default = "default_key")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
 
 /// What the operator says about a RegionTarget.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -101,4 +121,8 @@ pub struct RegionTargetStatus {
 
 fn default_fargate() -> bool {
     true
+}
+
+fn default_key() -> String {
+    "kubeconfig".to_owned()
 }

@@ -1,9 +1,11 @@
 //! Watches on the Jobs of all worker namespaces, which follow the `RegionTargets`. A change of a Job says which run to look at.
 //!
-//! The operator has rights over Jobs in the listed namespaces only, so there is one watch a namespace. Only metadata is watched:
-//! a change of a Job's status changes its resource version, which is all that is needed here.
+//! The operator has rights over Jobs in the listed namespaces only, so there is one watch a namespace of a cluster. Only metadata is
+//! watched: a change of a Job's status changes its resource version, which is all that is needed here. A watch that breaks is begun
+//! anew with a growing pause, each by itself: a cluster that is away holds up no other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::channel::mpsc;
 use futures::stream::{AbortHandle, BoxStream, SelectAll};
@@ -24,19 +26,39 @@ pub(crate) const WATCH_SECONDS: u32 = 200;
 /// Runs that wait to be looked at; a Job's change is repeated by the run's own cadence, so a full queue only delays.
 const QUEUE: usize = 256;
 
-/// One place in which Jobs are watched.
+/// A cluster, and the credentials for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ClusterKey {
+    /// The operator's own.
+    Hub,
+    /// Another one.
+    Remote {
+        /// Name of the RegionTarget.
+        target: String,
+        /// Version of the Secret with the credentials.
+        version: String,
+    },
+}
+
+/// One place in which Jobs are watched. Two targets may share one: it is watched once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
-    /// Name of the RegionTarget; empty: the operator's own namespace.
-    pub target: String,
+    /// The cluster.
+    pub cluster: ClusterKey,
     /// The namespace.
     pub namespace: String,
 }
 
+/// The places that are wished for, each with a client.
+type Wish = BTreeMap<Place, WatchClient>;
+
+/// A client, compared by nothing: its place names the credentials.
+#[derive(Clone)]
+struct WatchClient(Client);
+
 /// The wish which places are watched.
-#[derive(Debug)]
 pub(crate) struct JobWatches {
-    places: watch::Sender<BTreeSet<Place>>,
+    places: watch::Sender<Arc<Wish>>,
 }
 
 /// Runs whose Jobs have changed.
@@ -44,47 +66,45 @@ pub(crate) type ChangedRuns = mpsc::Receiver<ObjectRef<Meta<LoadTestRun>>>;
 
 impl JobWatches {
     /// The wish, what fulfils it (run it as a task; it ends only when the wish or the listener is dropped), and the listener.
-    pub(crate) fn new(
-        client: Client,
-        installation: &str,
-    ) -> (Self, impl Future<Output = ()> + Send + use<>, ChangedRuns) {
-        let (places, wish) = watch::channel(BTreeSet::new());
+    pub(crate) fn new(installation: &str) -> (Self, impl Future<Output = ()> + Send + use<>, ChangedRuns) {
+        let (places, wish) = watch::channel(Arc::new(Wish::new()));
         let (sender, changed) = mpsc::channel(QUEUE);
         let selector = format!("{}={installation}", labels::INSTALLATION);
-        (Self { places }, follow(client, selector, wish, sender), changed)
+        (Self { places }, follow(selector, wish, sender), changed)
     }
 
     /// Watch these places and no others.
-    pub(crate) fn set(&self, wanted: BTreeSet<Place>) {
+    pub(crate) fn set(&self, wanted: impl IntoIterator<Item = (Place, Client)>) {
+        let wanted: Wish = wanted.into_iter().map(|(place, client)| (place, WatchClient(client))).collect();
         self.places.send_if_modified(|places| {
-            let differs = *places != wanted;
-            *places = wanted;
+            let differs = !places.keys().eq(wanted.keys());
+            if differs {
+                *places = Arc::new(wanted);
+            }
             differs
         });
     }
 }
 
 async fn follow(
-    client: Client,
     selector: String,
-    mut wish: watch::Receiver<BTreeSet<Place>>,
+    mut wish: watch::Receiver<Arc<Wish>>,
     mut sender: mpsc::Sender<ObjectRef<Meta<LoadTestRun>>>,
 ) {
-    let mut running: BTreeMap<String, AbortHandle> = BTreeMap::new();
+    let mut running: BTreeMap<Place, AbortHandle> = BTreeMap::new();
     let mut changes: SelectAll<BoxStream<'static, ObjectRef<Meta<LoadTestRun>>>> = SelectAll::new();
     loop {
-        // Two targets may share a namespace: it is watched once.
-        let wanted: BTreeSet<String> = wish.borrow_and_update().iter().map(|place| place.namespace.clone()).collect();
-        running.retain(|namespace, handle| {
-            let keep = wanted.contains(namespace);
+        let wanted = Arc::clone(&wish.borrow_and_update());
+        running.retain(|place, handle| {
+            let keep = wanted.contains_key(place);
             if !keep {
                 handle.abort();
             }
             keep
         });
-        for namespace in wanted {
-            running.entry(namespace.clone()).or_insert_with(|| {
-                let (stream, handle) = stream::abortable(jobs(client.clone(), &namespace, &selector));
+        for (place, WatchClient(client)) in wanted.iter() {
+            running.entry(place.clone()).or_insert_with(|| {
+                let (stream, handle) = stream::abortable(jobs(client.clone(), place, &selector));
                 changes.push(stream.boxed());
                 handle
             });
@@ -107,17 +127,17 @@ async fn follow(
 
 fn jobs(
     client: Client,
-    namespace: &str,
+    place: &Place,
     selector: &str,
 ) -> impl futures::Stream<Item = ObjectRef<Meta<LoadTestRun>>> + use<> {
-    let api: Api<PartialObjectMeta<Job>> = Api::namespaced(client, namespace);
+    let api: Api<PartialObjectMeta<Job>> = Api::namespaced(client, &place.namespace);
     let config = watcher::Config::default().labels(selector).timeout(WATCH_SECONDS);
-    let namespace = namespace.to_owned();
+    let place = place.clone();
     watcher(api, config).default_backoff().touched_objects().filter_map(move |event| {
         let run = match event {
             Ok(job) => run_of(&job),
             Err(error) => {
-                tracing::warn!(%error, namespace, "the watch on Jobs had an error and goes on");
+                tracing::warn!(%error, ?place, "the watch on Jobs had an error and goes on");
                 None
             }
         };

@@ -61,6 +61,14 @@ pub enum Problem {
         /// What its condition says.
         message: String,
     },
+    /// A RegionTarget is paused.
+    #[error(
+        "RegionTarget {target} is paused and takes no new runs; set its spec.paused to false, or name another target"
+    )]
+    RegionPaused {
+        /// Its name.
+        target: String,
+    },
     /// The spec contradicts itself or its targets.
     #[error("{message}")]
     Invalid {
@@ -78,7 +86,10 @@ impl Problem {
     #[must_use]
     pub fn may_heal(&self) -> bool {
         match self {
-            Self::SourceNotFound { .. } | Self::TargetNotFound { .. } | Self::RegionNotReady { .. } => true,
+            Self::SourceNotFound { .. }
+            | Self::TargetNotFound { .. }
+            | Self::RegionNotReady { .. }
+            | Self::RegionPaused { .. } => true,
             Self::NamespaceNotAllowed { .. } | Self::Invalid { .. } => false,
         }
     }
@@ -263,8 +274,15 @@ fn regions(
 }
 
 fn ready(name: &str, targets: &BTreeMap<String, RegionTarget>) -> Result<(), Problem> {
-    let condition = targets
-        .get(name)
+    let target = targets.get(name);
+    if target.is_some_and(|target| target.spec.paused) {
+        return Err(Problem::RegionPaused { target: name.to_owned() });
+    }
+    if target.is_some_and(|target| target.metadata.deletion_timestamp.is_some()) {
+        let message = "it is being deleted".to_owned();
+        return Err(Problem::RegionNotReady { target: name.to_owned(), message });
+    }
+    let condition = target
         .and_then(|target| target.status.as_ref())
         .and_then(|status| status.conditions.iter().find(|condition| condition.type_ == "Ready"));
     match condition {

@@ -1,12 +1,16 @@
 //! Does what a plan says, in order. Takes no decision: every action is idempotent or guarded by what was seen.
 
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
 use kube::api::Api;
 use serde_json::json;
 use volley_api::load_test_run::EndReason;
-use volley_api::{LoadTest, LoadTestRun, labels};
+use volley_api::{LoadTest, LoadTestRun, RegionTarget, labels};
 use volley_storage::credentials;
 use volley_storage::documents::{CloseDecision, ClosedWorker, DOCUMENT_VERSION, Manifest, Region, StopReason};
 use volley_storage::keys;
@@ -17,6 +21,7 @@ use super::ending::Refusal;
 use super::error::Error;
 use super::observed::{Frozen, Observed};
 use super::plan::{Action, Closing};
+use crate::clusters::RegionError;
 use crate::context::Context;
 use crate::definition::Candidate;
 use crate::kubernetes;
@@ -27,11 +32,28 @@ const PARALLEL_READS: usize = 16;
 /// Largest source; a ConfigMap holds 1 MiB.
 const MAX_SOURCE_BYTES: u64 = 2 * 1024 * 1024;
 
-/// Does the actions of a plan.
+/// Does the actions of a plan, in order; those in the regions side by side, each region's in their order. A region that is away
+/// ends nothing: the next step sees it.
 pub(super) async fn apply(actions: &[Action], observed: &Observed, context: &Context) -> Result<(), Error> {
-    for action in actions {
-        tracing::debug!(?action, run = observed.uid(), "acting");
-        perform(action, observed, context).await?;
+    for block in actions.chunk_by(|one, other| one.target().is_some() && other.target().is_some()) {
+        let mut by_target: BTreeMap<Option<&str>, Vec<&Action>> = BTreeMap::new();
+        for action in block {
+            by_target.entry(action.target()).or_default().push(action);
+        }
+        let regions = by_target.into_iter().map(async |(target, actions)| {
+            for action in actions {
+                tracing::debug!(?action, run = observed.uid(), "acting");
+                match perform(action, observed, context).await {
+                    Err(Error::Region(error)) if error.away().is_some() => {
+                        tracing::warn!(%error, target, run = observed.uid(), "a region is away");
+                        return Ok(());
+                    }
+                    done => done?,
+                }
+            }
+            Ok(())
+        });
+        join_all(regions).await.into_iter().collect::<Result<(), Error>>()?;
     }
     Ok(())
 }
@@ -45,7 +67,10 @@ async fn perform(action: &Action, observed: &Observed, context: &Context) -> Res
         Action::CreateWorkerJob { target } => {
             let (frozen, region) = region(observed, target)?;
             let job = build::worker_job::worker_job(&frozen.definition, region, &context.settings);
-            create_job(&worker_jobs(target, region, context), &job).await
+            let created = async |client| kubernetes::create(&worker_jobs(client, region), &job).await;
+            // That it exists already is success; the next reconcile sees whose it is.
+            context.clusters.ask(target, created).await.map_err(refusal_of_region)?;
+            Ok(())
         }
         Action::CreateRunSecret { target, job_uid } => create_secret(target, job_uid, observed, context).await,
         Action::Ramp { target, parallelism, at } => {
@@ -55,12 +80,14 @@ async fn perform(action: &Action, observed: &Observed, context: &Context) -> Res
                 "metadata": {"annotations": {RAMPED_AT_ANNOTATION: at.to_string()}},
                 "spec": {"parallelism": parallelism},
             });
-            Ok(kubernetes::merge(&worker_jobs(target, region, context), &name, patch).await?)
+            let patched = async |client| kubernetes::merge(&worker_jobs(client, region), &name, patch).await;
+            Ok(context.clusters.ask(target, patched).await?)
         }
         Action::CreateAggregatorJob => {
             let frozen = frozen(observed)?;
             let job = build::aggregator_job::aggregator_job(&frozen.definition, &context.settings);
-            create_job(&aggregator_jobs(context), &job).await
+            kubernetes::create(&aggregator_jobs(context), &job).await.map_err(refusal)?;
+            Ok(())
         }
         Action::DecideStart(decision) => {
             context.store.put_document_once(&keys::start(uid), decision).await?;
@@ -74,8 +101,10 @@ async fn perform(action: &Action, observed: &Observed, context: &Context) -> Res
         Action::DeleteWorkerJob { target, uid } => {
             let (frozen, region) = region(observed, target)?;
             let name = build::worker_name(&frozen.definition, target);
-            Ok(kubernetes::delete(&worker_jobs(target, region, context), &name, uid).await?)
+            let deleted = async |client| kubernetes::delete(&worker_jobs(client, region), &name, uid).await;
+            Ok(context.clusters.ask(target, deleted).await?)
         }
+        Action::NoteLeftovers { target } => note_leftovers(target, observed, context).await,
         Action::DeleteAggregatorJob { uid } => {
             let name = build::aggregator_name(&frozen(observed)?.definition);
             Ok(kubernetes::delete(&aggregator_jobs(context), &name, uid).await?)
@@ -109,8 +138,8 @@ fn region<'a>(observed: &'a Observed, target: &str) -> Result<(&'a Frozen, &'a R
     Ok((frozen, region))
 }
 
-fn worker_jobs(target: &str, region: &Region, context: &Context) -> Api<Job> {
-    Api::namespaced(context.clusters.of_region(target), &region.namespace)
+fn worker_jobs(client: Client, region: &Region) -> Api<Job> {
+    Api::namespaced(client, &region.namespace)
 }
 
 fn aggregator_jobs(context: &Context) -> Api<Job> {
@@ -172,20 +201,49 @@ async fn freeze(candidate: &Candidate, uid: &str, context: &Context) -> Result<(
     Ok(())
 }
 
-async fn create_job(api: &Api<Job>, job: &Job) -> Result<(), Error> {
-    // That it exists already is success; the next reconcile sees whose it is.
-    kubernetes::create(api, job).await.map_err(refusal)?;
-    Ok(())
-}
-
 async fn create_secret(target: &str, job_uid: &str, observed: &Observed, context: &Context) -> Result<(), Error> {
     let Some(embedded) = &context.settings.storage.embedded else { return Ok(()) };
     let (frozen, region) = region(observed, target)?;
     let keys = credentials::run_keys(&embedded.root_key, observed.uid());
     let key = build::run_secret::RunKey { access_key: keys.access_key, secret_key: keys.secret_key };
     let secret = build::run_secret::run_secret(&frozen.definition, region, job_uid, key);
-    let api: Api<Secret> = Api::namespaced(context.clusters.of_region(target), &region.namespace);
-    kubernetes::apply(&api, &secret).await.map_err(refusal)
+    let applied = async |client| {
+        let api: Api<Secret> = Api::namespaced(client, &region.namespace);
+        kubernetes::apply(&api, &secret).await
+    };
+    context.clusters.ask(target, applied).await.map_err(refusal_of_region)
+}
+
+/// As [`refusal`], where a region's cluster may be away as well.
+fn refusal_of_region(error: RegionError) -> Error {
+    match error {
+        RegionError::Hub(error) | RegionError::Answered(error) => refusal(error),
+        RegionError::Away(_) => error.into(),
+    }
+}
+
+/// Tells the RegionTarget that objects of the run may still be in its cluster: it sweeps them when the cluster answers again.
+async fn note_leftovers(target: &str, observed: &Observed, context: &Context) -> Result<(), Error> {
+    let metadata = &observed.run.metadata;
+    let run = format!(
+        "{}/{}",
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default()
+    );
+    let annotation = format!("{}{}", labels::LEFTOVER_PREFIX, observed.uid());
+    let targets: Api<RegionTarget> = Api::all(context.client.clone());
+    match kubernetes::merge(&targets, target, json!({"metadata": {"annotations": {annotation: run}}})).await {
+        // The target is gone: nobody can reach its cluster any more. The Job's own deadline and TTL remain.
+        Err(error) if error.code() == Some(404) => {
+            tracing::error!(
+                target,
+                run = observed.uid(),
+                "objects of the run may be left in a cluster whose RegionTarget is gone"
+            );
+            Ok(())
+        }
+        noted => Ok(noted?),
+    }
 }
 
 /// What the server's answer to a creation means for the run; what may pass by itself stays an error.

@@ -24,7 +24,7 @@ pub(crate) fn of_problem(problem: &Problem) -> EndReason {
         Problem::SourceNotFound { .. } => EndReason::SourceUnavailable,
         Problem::TargetNotFound { .. } => EndReason::TargetNotFound,
         Problem::NamespaceNotAllowed { .. } => EndReason::NamespaceNotAllowed,
-        Problem::RegionNotReady { .. } => EndReason::RegionNotReady,
+        Problem::RegionNotReady { .. } | Problem::RegionPaused { .. } => EndReason::RegionNotReady,
         Problem::Invalid { .. } => EndReason::InvalidDefinition,
     }
 }

@@ -4,6 +4,7 @@ use volley_storage::{FailureClass, ObjectError};
 
 use super::ending::Refusal;
 use crate::cadence::Classified;
+use crate::clusters::RegionError;
 use crate::kubernetes;
 
 /// A reconcile of a run failed.
@@ -12,6 +13,9 @@ pub enum Error {
     /// A call to an API server.
     #[error(transparent)]
     Kubernetes(#[from] kubernetes::Error),
+    /// A call to a region's cluster.
+    #[error(transparent)]
+    Region(#[from] RegionError),
     /// A call to the storage.
     #[error(transparent)]
     Storage(#[from] ObjectError),
@@ -27,6 +31,7 @@ impl Classified for Error {
     fn class(&self) -> FailureClass {
         match self {
             Self::Kubernetes(error) => error.class(),
+            Self::Region(error) => error.class(),
             Self::Storage(error) => error.class(),
             // The plan that follows ends the run; until then it is as any other failure.
             Self::Refused(_) => FailureClass::Transient,
@@ -35,6 +40,10 @@ impl Classified for Error {
     }
 
     fn is_conflict(&self) -> bool {
-        matches!(self, Self::Kubernetes(error) if error.is_conflict())
+        match self {
+            Self::Kubernetes(error) => error.is_conflict(),
+            Self::Region(error) => error.is_conflict(),
+            Self::Storage(_) | Self::Refused(_) | Self::Incomplete(..) => false,
+        }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
+use futures::future::join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -156,12 +157,23 @@ async fn definition(observed: &Observed, ended: bool, context: &Context) -> Resu
     Ok(Definiteness::Open(validate::validate(&load_test.spec, requester, &references)))
 }
 
+/// All regions are asked at once: one that is far or away holds up no other.
 async fn jobs(observed: &mut Observed, definition: &Definition, context: &Context) -> Result<(), Error> {
-    for region in &definition.regions {
-        let api: Api<Job> = Api::namespaced(context.clusters.of_region(&region.target), &region.namespace);
-        let job = kubernetes::get(&api, &build::worker_name(definition, &region.target)).await?;
-        let seen = RegionSeen { job: job.as_ref().map(JobSeen::from), ..RegionSeen::default() };
-        observed.regions.insert(region.target.clone(), seen);
+    let asked = definition.regions.iter().map(async |region| {
+        let name = build::worker_name(definition, &region.target);
+        let job = async |client| {
+            let api: Api<Job> = Api::namespaced(client, &region.namespace);
+            kubernetes::get(&api, &name).await
+        };
+        let seen = match context.clusters.ask(&region.target, job).await {
+            Ok(job) => RegionSeen { job: job.as_ref().map(JobSeen::from), ..RegionSeen::default() },
+            Err(error) => RegionSeen { away: Some(error.away().ok_or(error)?), ..RegionSeen::default() },
+        };
+        Ok::<_, Error>((region.target.clone(), seen))
+    });
+    for asked in join_all(asked).await {
+        let (target, seen) = asked?;
+        observed.regions.insert(target, seen);
     }
     let api: Api<Job> = Api::namespaced(context.client.clone(), &context.settings.namespace);
     let job = kubernetes::get(&api, &build::aggregator_name(definition)).await?;
@@ -184,7 +196,7 @@ async fn before_start(
         }
         let late = job.ramped_at.is_some_and(|at| now >= timing::after(at, timing::PODS_AFTER));
         if late && job.ready < region.workers {
-            seen.pods = Some(pods(&uid, &region.target, &region.namespace, now, context).await?);
+            seen.pods = pods(&uid, &region.target, &region.namespace, now, context).await?;
         }
     }
     Ok(())
@@ -215,27 +227,35 @@ async fn after_start(
     for region in &definition.regions {
         let Some(seen) = observed.regions.get_mut(&region.target) else { continue };
         if seen.job.as_ref().is_some_and(|job| job.active > 0) {
-            seen.pods = Some(pods(&uid, &region.target, &region.namespace, now, context).await?);
+            seen.pods = pods(&uid, &region.target, &region.namespace, now, context).await?;
         }
     }
     Ok(())
 }
 
+/// The pods of a region; `None`: its cluster could not be asked.
 async fn pods(
     uid: &str,
     target: &str,
     namespace: &str,
     now: Timestamp,
     context: &Context,
-) -> Result<Vec<PodSeen>, Error> {
+) -> Result<Option<Vec<PodSeen>>, Error> {
     if let Some(pods) = context.glimpses.recent(uid, target, now) {
-        return Ok(pods);
+        return Ok(Some(pods));
     }
-    let api: Api<Pod> = Api::namespaced(context.clusters.of_region(target), namespace);
     let selector = format!("{}={uid},{}={target}", labels::RUN_UID, labels::TARGET);
-    let pods: Vec<_> = kubernetes::list(&api, &selector).await?.iter().map(PodSeen::from).collect();
+    let listed = context.clusters.ask(target, async |client| {
+        let api: Api<Pod> = Api::namespaced(client, namespace);
+        kubernetes::list(&api, &selector).await
+    });
+    let pods: Vec<_> = match listed.await {
+        Ok(pods) => pods.iter().map(PodSeen::from).collect(),
+        Err(error) if error.away().is_some() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     context.glimpses.keep(uid, target, now, pods.clone());
-    Ok(pods)
+    Ok(Some(pods))
 }
 
 /// What workers of a target say about their failure.

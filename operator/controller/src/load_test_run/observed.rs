@@ -91,8 +91,10 @@ pub enum RivalState {
 /// One region as it is.
 #[derive(Clone, Debug, Default)]
 pub struct RegionSeen {
-    /// Its worker Job.
+    /// Its worker Job; `None`: there is none, or the region is away and nobody knows.
     pub job: Option<JobSeen>,
+    /// Why the region's cluster could not be asked; `None`: it was.
+    pub away: Option<String>,
     /// Its pods, where they were listed: only while something is late.
     pub pods: Option<Vec<PodSeen>>,
     /// What its workers say about a failure before the start; read only when the Job failed by exit code 64.

@@ -108,10 +108,38 @@ pub enum Action {
         /// Uid of the Job.
         uid: String,
     },
+    /// Note on a RegionTarget that objects of the run may still be in its cluster.
+    NoteLeftovers {
+        /// Name of the target.
+        target: String,
+    },
     /// Write the annotation that says that the run has ended.
     MarkFinished(Timestamp),
     /// Take our finalizer off the run.
     RemoveFinalizer,
+}
+
+impl Action {
+    /// The target in whose cluster the action writes; `None`: it writes to the hub or to the storage.
+    pub(super) fn target(&self) -> Option<&str> {
+        match self {
+            Self::CreateWorkerJob { target }
+            | Self::CreateRunSecret { target, .. }
+            | Self::Ramp { target, .. }
+            | Self::DeleteWorkerJob { target, .. } => Some(target),
+            Self::Adopt
+            | Self::SetActive(_)
+            | Self::Freeze(_)
+            | Self::CreateAggregatorJob
+            | Self::DecideStart(_)
+            | Self::DecideStop(_)
+            | Self::DecideClose(_)
+            | Self::DeleteAggregatorJob { .. }
+            | Self::NoteLeftovers { .. }
+            | Self::MarkFinished(_)
+            | Self::RemoveFinalizer => None,
+        }
+    }
 }
 
 /// What `close.json` will list; the digests of the manifests are read while it is written.

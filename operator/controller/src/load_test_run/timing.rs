@@ -25,6 +25,10 @@ pub const DELETION_LIMIT: SignedDuration = SignedDuration::from_secs(120);
 pub const AGGREGATION_LIMIT: SignedDuration = SignedDuration::from_mins(15);
 /// The same for a run that is being deleted.
 pub const DELETED_AGGREGATION_LIMIT: SignedDuration = SignedDuration::from_secs(60);
+/// From the end of a run until it leaves its objects behind in a region that is away; the RegionTarget sweeps them later.
+pub const AWAY_LIMIT: SignedDuration = SignedDuration::from_mins(4);
+/// The same for a run that is being deleted: with the limits above it is gone within 5 minutes.
+pub const DELETED_AWAY_LIMIT: SignedDuration = SignedDuration::from_secs(60);
 /// From the last step of the ramp until pods that are not ready are looked at.
 pub const PODS_AFTER: SignedDuration = SignedDuration::from_secs(20);
 /// Pods of a region are listed at most this often.

@@ -1,24 +1,76 @@
-//! A RegionTarget's plan has no actions on objects. What follows from targets is which namespaces' Jobs are watched.
+//! Does what a plan says, and sees to it that the Jobs of all targets are watched.
 
-use std::collections::BTreeSet;
+use k8s_openapi::api::batch::v1::Job;
+use kube::api::Api;
+use serde_json::json;
+use volley_api::{RegionTarget, labels};
 
-use volley_api::RegionTarget;
-
-use crate::clusters::Place;
+use super::error::Error;
+use super::observed::Observed;
+use super::plan::Action;
+use crate::clusters::{ClusterKey, Place};
 use crate::context::Context;
+use crate::kubernetes;
 
-/// Watch the Jobs of all targets, and those of the operator's own namespace.
-pub(super) fn apply(context: &Context) {
-    let own = Place { target: String::new(), namespace: context.settings.namespace.clone() };
-    let places: BTreeSet<Place> = context
-        .targets
-        .state()
-        .iter()
-        .map(|target: &std::sync::Arc<RegionTarget>| Place {
-            target: target.metadata.name.clone().unwrap_or_default(),
-            namespace: target.spec.namespace.clone(),
-        })
-        .chain([own])
-        .collect();
+/// Does the actions of a plan, in order.
+pub(super) async fn apply(actions: &[Action], observed: &Observed, context: &Context) -> Result<(), Error> {
+    for action in actions {
+        tracing::info!(?action, target = observed.target.metadata.name, "acting");
+        perform(action, observed, context).await?;
+    }
+    Ok(())
+}
+
+async fn perform(action: &Action, observed: &Observed, context: &Context) -> Result<(), Error> {
+    match action {
+        Action::Sweep { name, uid } => {
+            let namespace = &observed.target.spec.namespace;
+            let swept = context.clusters.probe(&observed.target, async |client| {
+                let jobs: Api<Job> = Api::namespaced(client, namespace);
+                kubernetes::delete(&jobs, name, uid).await
+            });
+            Ok(swept.await?)
+        }
+        Action::ForgetLeftovers { run_uid } => {
+            let annotation = format!("{}{run_uid}", labels::LEFTOVER_PREFIX);
+            patch(json!({"annotations": {annotation: null}}), observed, context).await
+        }
+        Action::Hold => {
+            let mut finalizers = observed.target.metadata.finalizers.clone().unwrap_or_default();
+            finalizers.push(labels::TARGET_FINALIZER.to_owned());
+            patch(json!({"finalizers": finalizers}), observed, context).await
+        }
+        Action::Release => {
+            let all = observed.target.metadata.finalizers.iter().flatten();
+            let others: Vec<_> = all.filter(|name| *name != labels::TARGET_FINALIZER).collect();
+            patch(json!({"finalizers": others}), observed, context).await
+        }
+    }
+}
+
+/// Under the version that was seen: whoever wrote in between is looked at first. A target that is gone needs nothing.
+async fn patch(mut metadata: serde_json::Value, observed: &Observed, context: &Context) -> Result<(), Error> {
+    let seen = &observed.target.metadata;
+    metadata["uid"] = json!(seen.uid);
+    metadata["resourceVersion"] = json!(seen.resource_version);
+    let targets: Api<RegionTarget> = Api::all(context.client.clone());
+    match kubernetes::merge(&targets, seen.name.as_deref().unwrap_or_default(), json!({"metadata": metadata})).await {
+        Err(error) if error.code() == Some(404) => Ok(()),
+        patched => Ok(patched?),
+    }
+}
+
+/// Watch the Jobs of all targets that can be reached, and those of the operator's own namespace.
+pub(super) async fn watch(context: &Context) {
+    let own = Place { cluster: ClusterKey::Hub, namespace: context.settings.namespace.clone() };
+    let mut places = vec![(own, context.client.clone())];
+    for target in context.targets.state() {
+        let target: &RegionTarget = &target;
+        // A target without usable credentials says so in its status; it comes back with its Secret.
+        if let Ok(client) = context.clusters.client(target).await {
+            let place = Place { cluster: context.clusters.key(target), namespace: target.spec.namespace.clone() };
+            places.push((place, client));
+        }
+    }
     context.job_watches.set(places);
 }

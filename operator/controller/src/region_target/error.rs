@@ -3,6 +3,7 @@
 use volley_storage::FailureClass;
 
 use crate::cadence::Classified;
+use crate::clusters::RegionError;
 use crate::kubernetes;
 
 /// A reconcile of a RegionTarget failed.
@@ -11,16 +12,23 @@ pub enum Error {
     /// A call to the operator's own API server.
     #[error(transparent)]
     Kubernetes(#[from] kubernetes::Error),
+    /// A call to the target's cluster.
+    #[error(transparent)]
+    Region(#[from] RegionError),
 }
 
 impl Classified for Error {
     fn class(&self) -> FailureClass {
         match self {
             Self::Kubernetes(error) => error.class(),
+            Self::Region(error) => error.class(),
         }
     }
 
     fn is_conflict(&self) -> bool {
-        matches!(self, Self::Kubernetes(error) if error.is_conflict())
+        match self {
+            Self::Kubernetes(error) => error.is_conflict(),
+            Self::Region(error) => error.is_conflict(),
+        }
     }
 }

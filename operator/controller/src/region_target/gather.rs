@@ -7,11 +7,11 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::{Api, PostParams};
-use volley_api::{RegionTarget, labels};
+use volley_api::{LoadTestRun, RegionTarget, labels};
 
 use super::build;
 use super::error::Error;
-use super::observed::{Observed, Probe};
+use super::observed::{JobThere, Observed, Probe, RunKnown};
 use crate::context::Context;
 use crate::kubernetes;
 use crate::rbac::{self, Right};
@@ -23,39 +23,48 @@ const PARALLEL_REVIEWS: usize = 4;
 pub(super) async fn gather(name: &str, context: &Context) -> Result<Option<Observed>, Error> {
     let targets: Api<RegionTarget> = Api::all(context.client.clone());
     let Some(target) = kubernetes::get(&targets, name).await? else { return Ok(None) };
-    let client = context.clusters.of(&target);
     let now = (context.now)();
-    let probe = if let Some(probe) = context.probes.recent(&target, now) {
+    let credentials = context.clusters.key(&target);
+    let probe = if let Some(probe) = context.probes.recent(&target, &credentials, now) {
         probe
     } else {
-        let probe = probe(&client, &target, now).await;
-        context.probes.keep(&target, &probe);
+        let probe = probe(&target, now, context).await;
+        context.probes.keep(&target, credentials, &probe);
         probe
     };
-    let active_workers = if probe.is_good() { active(&client, &target, context).await } else { None };
+    let jobs = if probe.is_good() { jobs(&target, context).await } else { None };
+    let runs = runs(name, context).await?;
     let operator_namespace = context.settings.namespace.clone();
-    Ok(Some(Observed { target, operator_namespace, probe, active_workers }))
+    Ok(Some(Observed { target, operator_namespace, probe, jobs, runs }))
 }
 
-async fn probe(client: &Client, target: &RegionTarget, at: Timestamp) -> Probe {
+async fn probe(target: &RegionTarget, at: Timestamp, context: &Context) -> Probe {
+    let clusters = &context.clusters;
     let mut probe = Probe { at, version: Err(String::new()), namespace_exists: None, missing_rights: None };
-    match kubernetes::call("ask", "the API server for its version", client.apiserver_version()).await {
+    let version = clusters.probe(target, async |client| {
+        kubernetes::call("ask", "the API server for its version", client.apiserver_version()).await
+    });
+    match version.await {
         Ok(info) => probe.version = Ok(info.git_version),
         Err(error) => {
             probe.version = Err(error.to_string());
             return probe;
         }
     }
-    match missing_rights(client, &target.spec.namespace).await {
+    let namespace = &target.spec.namespace;
+    match clusters.probe(target, async |client| missing_rights(&client, namespace).await).await {
         Ok(missing) => probe.missing_rights = Some(missing),
         Err(error) => probe.version = Err(error.to_string()),
     }
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    match kubernetes::get(&namespaces, &target.spec.namespace).await {
+    let found = clusters.probe(target, async |client| {
+        let namespaces: Api<Namespace> = Api::all(client);
+        kubernetes::get(&namespaces, namespace).await
+    });
+    match found.await {
         Ok(found) => {
             probe.namespace_exists = Some(found.is_some_and(|found| found.metadata.deletion_timestamp.is_none()));
         }
-        Err(error) if error.code() == Some(403) => {
+        Err(error) if error.is_forbidden() => {
             probe.missing_rights.get_or_insert_default().push("get namespaces".to_owned());
         }
         Err(error) => probe.version = Err(error.to_string()),
@@ -104,9 +113,8 @@ async fn allowed(
     Ok(answer.status.is_some_and(|status| status.allowed))
 }
 
-/// Worker pods that run there. It is for people, so that it cannot be had is no fault.
-async fn active(client: &Client, target: &RegionTarget, context: &Context) -> Option<i64> {
-    let jobs: Api<Job> = Api::namespaced(client.clone(), &target.spec.namespace);
+/// The worker Jobs of this installation and target; `None`: its cluster could not be asked.
+async fn jobs(target: &RegionTarget, context: &Context) -> Option<Vec<JobThere>> {
     let selector = format!(
         "{}={},{}={}",
         labels::INSTALLATION,
@@ -114,11 +122,21 @@ async fn active(client: &Client, target: &RegionTarget, context: &Context) -> Op
         labels::TARGET,
         target.metadata.name.as_deref().unwrap_or_default()
     );
-    match kubernetes::list(&jobs, &selector).await {
-        Ok(jobs) => Some(build::active_workers(&jobs)),
+    let listed = context.clusters.probe(target, async |client| {
+        let jobs: Api<Job> = Api::namespaced(client, &target.spec.namespace);
+        kubernetes::list(&jobs, &selector).await
+    });
+    match listed.await {
+        Ok(jobs) => Some(jobs.iter().map(build::job_there).collect()),
         Err(error) => {
-            tracing::debug!(%error, "workers cannot be counted");
+            tracing::debug!(%error, "the Jobs of a target cannot be listed");
             None
         }
     }
+}
+
+/// All runs. The target's name stands in the status of those that use it, before they make anything.
+async fn runs(target: &str, context: &Context) -> Result<Vec<RunKnown>, Error> {
+    let runs: Api<LoadTestRun> = Api::all(context.client.clone());
+    Ok(kubernetes::list(&runs, "").await?.iter().map(|run| build::run_known(run, target)).collect())
 }

@@ -23,12 +23,13 @@ use crate::context::Context;
 
 /// One step of a RegionTarget.
 pub(crate) async fn reconcile(target: Arc<RegionTarget>, context: Arc<Context>) -> Result<Action, Error> {
-    apply::apply(&context);
+    apply::watch(&context).await;
     let Some(observed) = gather::gather(&target.name_any(), &context).await? else {
         return Ok(Action::await_change());
     };
     let fault = validate::validate(&observed);
     let plan = plan::plan(&observed, fault.as_deref(), (context.now)());
+    apply::apply(&plan.actions, &observed, &context).await?;
     report::report(&observed.target, &plan.status, &context).await?;
     Ok(Action::requeue(plan.requeue))
 }

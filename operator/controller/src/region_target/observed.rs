@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
-use volley_api::RegionTarget;
+use volley_api::{RegionTarget, labels};
 
 use super::timing;
+use crate::clusters::ClusterKey;
 
 /// Everything that a plan may depend on, beside the time.
 #[derive(Clone, Debug)]
@@ -17,8 +18,38 @@ pub struct Observed {
     pub operator_namespace: String,
     /// What its cluster said.
     pub probe: Probe,
-    /// Worker pods of this installation that run there; `None`: it could not be asked.
-    pub active_workers: Option<i64>,
+    /// Worker Jobs of this installation and target there; `None`: it could not be asked.
+    pub jobs: Option<Vec<JobThere>>,
+    /// The runs of all namespaces. **Listed after the Jobs**: a Job without a run in this list is nobody's.
+    pub runs: Vec<RunKnown>,
+}
+
+/// A worker Job in a target's cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobThere {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Uid of its run, by its label.
+    pub run_uid: String,
+    /// Being deleted.
+    pub deleting: bool,
+    /// Pods that have not ended.
+    pub active: i64,
+}
+
+/// A run, as far as a target needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunKnown {
+    /// Its uid.
+    pub uid: String,
+    /// `namespace/name`.
+    pub name: String,
+    /// It has not been cleaned yet: its Jobs are its own matter.
+    pub acts: bool,
+    /// Its plan names the target.
+    pub uses_target: bool,
 }
 
 /// What a cluster said when it was asked.
@@ -37,24 +68,39 @@ pub struct Probe {
 /// Probes that were made lately, by target, so that other changes of a target do not repeat them.
 #[derive(Debug, Default)]
 pub struct Probes {
-    known: Mutex<HashMap<String, (Option<i64>, Probe)>>,
+    known: Mutex<HashMap<String, (Option<i64>, ClusterKey, Probe)>>,
 }
 
 impl Probes {
-    /// A probe of this generation that is young enough. One that found a fault is repeated sooner.
-    pub(super) fn recent(&self, target: &RegionTarget, now: Timestamp) -> Option<Probe> {
+    /// A probe of this generation, with these credentials, that is young enough. One that found a fault is repeated sooner.
+    pub(super) fn recent(&self, target: &RegionTarget, credentials: &ClusterKey, now: Timestamp) -> Option<Probe> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (generation, probe) = known.get(target.metadata.uid.as_deref()?)?;
+        let (generation, with, probe) = known.get(target.metadata.uid.as_deref()?)?;
         let every = if probe.is_good() { timing::PROBE_EVERY } else { timing::PROBE_AGAIN };
-        (*generation == target.metadata.generation && now.duration_since(probe.at) < every).then(|| probe.clone())
+        let same = *generation == target.metadata.generation && with == credentials;
+        (same && now.duration_since(probe.at) < every).then(|| probe.clone())
     }
 
-    pub(super) fn keep(&self, target: &RegionTarget, probe: &Probe) {
+    pub(super) fn keep(&self, target: &RegionTarget, credentials: ClusterKey, probe: &Probe) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, (_, old)| probe.at.duration_since(old.at) < timing::FORGET_AFTER);
+        known.retain(|_, (.., old)| probe.at.duration_since(old.at) < timing::FORGET_AFTER);
         if let Some(uid) = &target.metadata.uid {
-            known.insert(uid.clone(), (target.metadata.generation, probe.clone()));
+            known.insert(uid.clone(), (target.metadata.generation, credentials, probe.clone()));
         }
+    }
+}
+
+impl Observed {
+    /// Our finalizer is on the target.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.target.metadata.finalizers.iter().flatten().any(|name| name == labels::TARGET_FINALIZER)
+    }
+
+    /// The target is being deleted.
+    #[must_use]
+    pub fn is_being_deleted(&self) -> bool {
+        self.target.metadata.deletion_timestamp.is_some()
     }
 }
 

@@ -1,25 +1,58 @@
-//! What a RegionTarget's status says, from what its cluster said. Pure. A target needs no actions: its status is all.
+//! What a RegionTarget's status says, from what its cluster said, and what is done for the runs that use it or have left objects
+//! there. Pure.
+//!
+//! # Guarantees
+//!
+//! * A Job is swept only where no run acts that it could belong to: the runs were listed after the Jobs.
+//! * A target goes only when no run uses it any more.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use volley_api::RegionTargetStatus;
+use volley_api::{RegionTargetStatus, labels};
 
-use super::observed::{Observed, Probe};
+use super::observed::{Observed, Probe, RunKnown};
 use super::timing;
 use volley_api::condition::{self, ConditionType, Status};
 
 /// Oldest and newest minor version of Kubernetes 1 that this release is tested with.
 pub const SUPPORTED_MINORS: std::ops::RangeInclusive<u32> = 35..=37;
 
+/// Runs that are named in a message.
+const NAMED_RUNS: usize = 5;
+
 /// What is done next.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
+    /// In order.
+    pub actions: Vec<Action>,
     /// What the status says.
     pub status: RegionTargetStatus,
     /// When to look again.
     pub requeue: Duration,
+}
+
+/// One write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Delete a Job in the target's cluster that is no run's any more.
+    Sweep {
+        /// Its name.
+        name: String,
+        /// Its uid.
+        uid: String,
+    },
+    /// Take the note of a run's leftovers off: nothing of it is left.
+    ForgetLeftovers {
+        /// Uid of the run.
+        run_uid: String,
+    },
+    /// Put our finalizer on the target: runs use it.
+    Hold,
+    /// Take it off.
+    Release,
 }
 
 /// What to do next; `fault` is what is wrong with the spec.
@@ -31,29 +64,40 @@ pub fn plan(observed: &Observed, fault: Option<&str>, now: Timestamp) -> Plan {
     if let Ok(version) = &probe.version {
         status.kubernetes_version = Some(version.clone());
     }
-    status.active_workers = observed.active_workers.or(status.active_workers);
+    let active = observed.jobs.as_ref().map(|jobs| jobs.iter().map(|job| job.active).sum());
+    status.active_workers = active.or(status.active_workers);
     let reachable = reachable(probe);
     let authorized = authorized(observed);
     let compatible = compatible(probe);
     let ready = match (fault, [&reachable, &authorized, &compatible].into_iter().find(|said| said.0 != Status::True)) {
+        _ if observed.is_being_deleted() => deleting(observed),
         (Some(fault), _) => (Status::False, "InvalidSpec", fault.to_owned()),
         (None, Some((status, reason, message))) => (*status, *reason, message.clone()),
+        (None, None) if observed.target.spec.paused => {
+            (Status::True, "Paused", "Workers can run here, but spec.paused is true: no new run starts".to_owned())
+        }
         (None, None) => (Status::True, "Ready", "Workers can run here".to_owned()),
     };
     let before = status.conditions.clone();
+    let leftovers = leftovers(observed);
+    let leftovers_said = (!leftovers.is_empty() || condition::find(&before, ConditionType::Leftovers).is_some())
+        .then(|| (ConditionType::Leftovers, say_leftovers(&leftovers)));
     for (type_, (holds, reason, message)) in [
         (ConditionType::Ready, ready),
         (ConditionType::Reachable, reachable),
         (ConditionType::Authorized, authorized),
         (ConditionType::Compatible, compatible),
-    ] {
+    ]
+    .into_iter()
+    .chain(leftovers_said)
+    {
         condition::set(
             &mut status.conditions,
             Condition {
                 type_: type_.as_str().to_owned(),
                 status: holds.as_str().to_owned(),
                 reason: reason.to_owned(),
-                message,
+                message: condition::bounded(&message),
                 observed_generation: observed.target.metadata.generation,
                 last_transition_time: Time(now),
             },
@@ -62,9 +106,74 @@ pub fn plan(observed: &Observed, fault: Option<&str>, now: Timestamp) -> Plan {
     if status.conditions != before || status.last_probe.is_none() {
         status.last_probe = Some(Time(probe.at));
     }
-    let every = if probe.is_good() { timing::PROBE_EVERY } else { timing::PROBE_AGAIN };
+    let every = match (observed.is_being_deleted(), probe.is_good() && leftovers.is_empty()) {
+        (true, _) => timing::DELETION_EVERY,
+        (false, true) => timing::PROBE_EVERY,
+        (false, false) => timing::PROBE_AGAIN,
+    };
     // A little later than the probe grows old, so that it is made anew.
-    Plan { status, requeue: Duration::try_from(every).unwrap_or_default() + Duration::from_millis(100) }
+    let requeue = Duration::try_from(every).unwrap_or_default() + Duration::from_millis(100);
+    Plan { actions: actions(observed, &leftovers), status, requeue }
+}
+
+fn actions(observed: &Observed, leftovers: &BTreeMap<&str, &str>) -> Vec<Action> {
+    let mut actions = Vec::new();
+    if let Some(jobs) = &observed.jobs {
+        let acts: BTreeSet<_> = observed.runs.iter().filter(|run| run.acts).map(|run| run.uid.as_str()).collect();
+        let orphans = jobs.iter().filter(|job| !acts.contains(job.run_uid.as_str()));
+        actions.extend(
+            orphans
+                .filter(|job| !job.deleting)
+                .map(|job| Action::Sweep { name: job.name.clone(), uid: job.uid.clone() }),
+        );
+        let gone = leftovers.keys().filter(|run_uid| jobs.iter().all(|job| job.run_uid != **run_uid));
+        actions.extend(gone.map(|run_uid| Action::ForgetLeftovers { run_uid: (*run_uid).to_owned() }));
+    }
+    let held = observed.is_held();
+    let used = users(observed).next().is_some();
+    if used && !held && !observed.is_being_deleted() {
+        actions.push(Action::Hold);
+    } else if !used && held {
+        actions.push(Action::Release);
+    }
+    actions
+}
+
+/// The runs that use the target.
+fn users(observed: &Observed) -> impl Iterator<Item = &RunKnown> {
+    observed.runs.iter().filter(|run| run.acts && run.uses_target)
+}
+
+fn deleting(observed: &Observed) -> Said {
+    let users: Vec<_> = users(observed).take(NAMED_RUNS).map(|run| run.name.as_str()).collect();
+    let message = if users.is_empty() {
+        "The target is being deleted".to_owned()
+    } else {
+        format!(
+            "The target is being deleted and waits for its runs: {}; stop or delete them to go on",
+            users.join(", ")
+        )
+    };
+    (Status::False, "Deleting", message)
+}
+
+/// Runs whose objects may be left in the cluster: name by uid.
+fn leftovers(observed: &Observed) -> BTreeMap<&str, &str> {
+    let annotations = observed.target.metadata.annotations.iter().flatten();
+    annotations.filter_map(|(name, run)| Some((name.strip_prefix(labels::LEFTOVER_PREFIX)?, run.as_str()))).collect()
+}
+
+fn say_leftovers(leftovers: &BTreeMap<&str, &str>) -> Said {
+    if leftovers.is_empty() {
+        return (Status::False, "Swept", "Nothing of ended runs is left in the cluster".to_owned());
+    }
+    let named: Vec<_> = leftovers.values().take(NAMED_RUNS).copied().collect();
+    let message = format!(
+        "The cluster could not be reached when {} runs ended, {} among them; their Jobs are deleted when it answers again",
+        leftovers.len(),
+        named.join(", ")
+    );
+    (Status::True, "RunsLeft", message)
 }
 
 type Said = (Status, &'static str, String);
@@ -128,14 +237,106 @@ mod tests {
 
     use super::*;
     use crate::fixtures;
+    use crate::region_target::observed::JobThere;
+
+    const NOW: &str = "2026-11-25T10:00:01Z";
+
+    fn planned(observed: &Observed) -> Plan {
+        plan(observed, None, NOW.parse().unwrap())
+    }
+
+    fn said(plan: &Plan, type_: ConditionType) -> Option<(String, String, String)> {
+        let found = condition::find(&plan.status.conditions, type_)?;
+        Some((found.status.clone(), found.reason.clone(), found.message.clone()))
+    }
+
+    #[test]
+    fn a_target_is_held_while_a_run_uses_it_and_released_after() {
+        let mut observed = observed(good());
+        assert_eq!(planned(&observed).actions, [Action::Hold]);
+        assert_eq!(planned(&observed).status.active_workers, Some(3));
+        observed.target.metadata.finalizers = Some(vec![labels::TARGET_FINALIZER.to_owned()]);
+        assert_eq!(planned(&observed).actions, []);
+        observed.jobs = Some(Vec::new());
+        observed.runs = vec![run("r", false, true), run("s", true, false)];
+        assert_eq!(planned(&observed).actions, [Action::Release]);
+    }
+
+    #[test]
+    fn a_target_that_is_deleted_waits_for_its_runs_and_names_them() {
+        let mut observed = observed(good());
+        observed.target.metadata.finalizers = Some(vec![labels::TARGET_FINALIZER.to_owned()]);
+        observed.target.metadata.deletion_timestamp = Some(Time(NOW.parse().unwrap()));
+        let waiting = planned(&observed);
+        assert_eq!(waiting.actions, []);
+        let (status, reason, message) = said(&waiting, ConditionType::Ready).unwrap();
+        assert_eq!((status.as_str(), reason.as_str()), ("False", "Deleting"));
+        assert!(message.contains("shop/r"), "{message}");
+        observed.runs.clear();
+        observed.jobs = Some(Vec::new());
+        assert_eq!(planned(&observed).actions, [Action::Release]);
+    }
+
+    #[test]
+    fn only_jobs_that_are_no_runs_any_more_are_swept() {
+        let mut observed = observed(good());
+        observed.target.metadata.finalizers = Some(vec![labels::TARGET_FINALIZER.to_owned()]);
+        let going = JobThere { deleting: true, ..job("going", "unknown") };
+        observed.jobs = Some(vec![job("j", "r"), job("ended", "e"), job("strange", "unknown"), going]);
+        observed.runs.push(run("e", false, true));
+        let sweep = |name: &str| Action::Sweep { name: name.to_owned(), uid: format!("{name}-uid") };
+        assert_eq!(planned(&observed).actions, [sweep("ended"), sweep("strange")]);
+        observed.jobs = None;
+        assert_eq!(planned(&observed).actions, []);
+    }
+
+    #[test]
+    fn leftovers_are_told_until_the_cluster_says_that_nothing_is_left() {
+        let mut observed = observed(good());
+        observed.runs.clear();
+        observed.target.metadata.annotations =
+            Some([(format!("{}e", labels::LEFTOVER_PREFIX), "shop/e".to_owned())].into());
+        observed.jobs = None;
+        let first = planned(&observed);
+        assert_eq!(first.actions, []);
+        let (status, _, message) = said(&first, ConditionType::Leftovers).unwrap();
+        assert!(status == "True" && message.contains("shop/e"), "{message}");
+
+        observed.jobs = Some(vec![job("left", "e")]);
+        assert_eq!(planned(&observed).actions, [Action::Sweep { name: "left".into(), uid: "left-uid".into() }]);
+        observed.jobs = Some(Vec::new());
+        assert_eq!(planned(&observed).actions, [Action::ForgetLeftovers { run_uid: "e".into() }]);
+
+        observed.target.metadata.annotations = None;
+        observed.target.status = Some(first.status);
+        assert_eq!(said(&planned(&observed), ConditionType::Leftovers).unwrap().0, "False");
+    }
+
+    #[test]
+    fn a_paused_target_says_so_and_stays_ready() {
+        let mut observed = observed(good());
+        observed.target.spec.paused = true;
+        let (status, reason, _) = said(&planned(&observed), ConditionType::Ready).unwrap();
+        assert_eq!((status.as_str(), reason.as_str()), ("True", "Paused"));
+    }
 
     fn observed(probe: Probe) -> Observed {
         Observed {
             target: fixtures::target("local"),
             operator_namespace: "volley-system".into(),
             probe,
-            active_workers: Some(3),
+            jobs: Some(vec![job("j", "r")]),
+            runs: vec![run("r", true, true)],
         }
+    }
+
+    fn job(name: &str, run_uid: &str) -> JobThere {
+        let (name, run_uid) = (name.to_owned(), run_uid.to_owned());
+        JobThere { uid: format!("{name}-uid"), name, run_uid, deleting: false, active: 3 }
+    }
+
+    fn run(uid: &str, acts: bool, uses_target: bool) -> RunKnown {
+        RunKnown { uid: uid.to_owned(), name: format!("shop/{uid}"), acts, uses_target }
     }
 
     fn good() -> Probe {

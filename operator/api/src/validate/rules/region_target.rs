@@ -25,8 +25,23 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "connection.one",
         at: &["spec.connection"],
-        test: Test::Value { cel: "has(self.inCluster)", holds: |connection| exactly_one(connection, &["inCluster"]) },
-        message: "write inCluster: {}, the cluster that the operator runs in",
+        test: Test::Value {
+            cel: "has(self.inCluster) != has(self.kubeconfig)",
+            holds: |connection| exactly_one(connection, &["inCluster", "kubeconfig"]),
+        },
+        message: "write exactly one of inCluster: {} (the cluster that the operator runs in) and kubeconfig: {secretName: ...}",
+    },
+    Rule {
+        name: "kubeconfig.secretName",
+        at: &["spec.connection.kubeconfig.secretName"],
+        test: Test::Text("^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"),
+        message: "write the name of a Secret in the operator's namespace: lower-case letters, digits, - and .",
+    },
+    Rule {
+        name: "kubeconfig.key",
+        at: &["spec.connection.kubeconfig.key"],
+        test: Test::Text("^[-._a-zA-Z0-9]+$"),
+        message: "write a key of the Secret: letters, digits, -, _ and .",
     },
     Rule {
         name: "regionTarget.namespace",

@@ -82,6 +82,7 @@ fn problem_reason(problem: &Problem) -> &'static str {
         Problem::TargetNotFound { .. } => "TargetNotFound",
         Problem::NamespaceNotAllowed { .. } => "NamespaceNotAllowed",
         Problem::RegionNotReady { .. } => "RegionNotReady",
+        Problem::RegionPaused { .. } => "RegionPaused",
         Problem::Invalid { .. } => "InvalidDefinition",
     }
 }

@@ -6,13 +6,15 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use volley_api::load_test_run::EndReason;
 
-use super::Action;
 use super::draft::Draft;
 use super::ending::Conclusion;
+use super::{Action, timing};
 use volley_api::condition::ConditionType;
 
 /// How often the deletion of a Job is looked at.
 const CADENCE: Duration = Duration::from_secs(1);
+/// How often a region that is away is looked for.
+const AWAY_CADENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn clean(draft: &mut Draft<'_>) {
     let observed = draft.observed;
@@ -35,6 +37,20 @@ pub(super) fn clean(draft: &mut Draft<'_>) {
     if observed.jobs_of_the_run() {
         draft.within(CADENCE);
         return;
+    }
+    let away: Vec<_> =
+        observed.regions.iter().filter(|(_, seen)| seen.away.is_some()).map(|(target, _)| target).collect();
+    if !away.is_empty() {
+        let finished = draft.status.finished_at.as_ref().map_or(draft.now, |time| time.0);
+        let limit = if observed.deleting_since().is_some() { timing::DELETED_AWAY_LIMIT } else { timing::AWAY_LIMIT };
+        let gives_up = timing::after(finished, limit);
+        if draft.now < gives_up {
+            draft.within(AWAY_CADENCE.min(timing::until(draft.now, gives_up)));
+            return;
+        }
+        for target in away {
+            draft.act(Action::NoteLeftovers { target: target.clone() });
+        }
     }
     if observed.holds_claim() {
         draft.act(Action::SetActive(draft.active(false)));

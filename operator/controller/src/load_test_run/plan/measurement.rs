@@ -30,7 +30,8 @@ pub(super) fn measure(draft: &mut Draft<'_>, frozen: &Frozen, start: &StartDecis
     }
     draft.condition(ConditionType::Provisioned, Status::True, "Ready", "Enough workers are at the gate");
     for region in &definition.regions {
-        draft.count(&region.target, true, None);
+        let away = draft.observed.regions.get(&region.target).and_then(|seen| seen.away.clone());
+        draft.count(&region.target, true, away.as_deref());
     }
     if begun {
         draft.status.started_at.get_or_insert(Time(start.start_at));
@@ -110,11 +111,16 @@ enum Expectation {
 }
 
 fn expectation(observed: &Observed, region: &Region, seen: Option<&RegionSeen>, now: Timestamp) -> Expectation {
+    let done = indexes(observed, Some(&region.target));
+    if seen.is_some_and(|seen| seen.away.is_some()) {
+        // Its workers may go on: results come through the storage.
+        let all = (0..region.workers).all(|index| done.contains(&(region.target.as_str(), index)));
+        return if all { Expectation::Nothing } else { Expectation::More };
+    }
     let Some(job) = seen.and_then(|seen| seen.job.as_ref()) else { return Expectation::Nothing };
     if job.end.is_some() {
         return Expectation::Nothing;
     }
-    let done = indexes(observed, Some(&region.target));
     if (0..region.workers)
         .all(|index| done.contains(&(region.target.as_str(), index)) || job.failed_indexes.contains(&index))
     {
@@ -166,6 +172,9 @@ fn closing(draft: &Draft<'_>, definition: &Definition, start: &StartDecision) ->
 }
 
 fn why_lost(seen: Option<&RegionSeen>, index: u32) -> &'static str {
+    if seen.is_some_and(|seen| seen.away.is_some()) {
+        return "it had not uploaded a result in time, and its region's cluster could not be asked";
+    }
     match seen.and_then(|seen| seen.job.as_ref()) {
         None => "its Job is gone",
         Some(job) if job.failed_indexes.contains(&index) => "its pods failed without a result",

@@ -53,7 +53,7 @@ fn missing(draft: &mut Draft<'_>, definition: &Definition) -> Vec<String> {
     for region in &definition.regions {
         let seen = draft.observed.regions.get(&region.target);
         let prepared = seen.and_then(|seen| seen.job.as_ref()).filter(|job| !job.deleting).map_or(0, |job| job.ready);
-        let message = seen.and_then(waiting_words);
+        let message = seen.and_then(|seen| seen.away.clone().or_else(|| waiting_words(seen)));
         draft.count(&region.target, false, message.as_deref());
         if prepared < quorum(region, definition) {
             let why = message.map(|message| format!(" ({message})")).unwrap_or_default();
@@ -80,7 +80,8 @@ fn create_jobs(draft: &mut Draft<'_>, definition: &Definition) {
     for region in &definition.regions {
         let seen = observed.regions.get(&region.target);
         raise(draft, region, seen);
-        if seen.is_none_or(|seen| seen.job.is_none()) {
+        // Nobody knows what is in a cluster that is away.
+        if seen.is_none_or(|seen| seen.job.is_none() && seen.away.is_none()) {
             draft.act(Action::CreateWorkerJob { target: region.target.clone() });
             draft.at_once();
         }

@@ -1,5 +1,7 @@
 //! One case for each decision: what was seen, and what is done or said.
 
+mod away;
+
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use serde_json::json;
@@ -200,6 +202,7 @@ fn with_the_claim_the_definition_is_frozen() {
 #[rstest]
 #[case::a_missing_source(Problem::SourceNotFound { namespace: "shop".into(), name: "scripts".into(), missing: "does not exist".into() }, EndReason::SourceUnavailable)]
 #[case::a_missing_target(Problem::TargetNotFound { target: "mars".into() }, EndReason::TargetNotFound)]
+#[case::a_target_that_is_paused(Problem::RegionPaused { target: "local".into() }, EndReason::RegionNotReady)]
 #[case::a_target_that_is_not_ready(Problem::RegionNotReady { target: "local".into(), message: "down".into() }, EndReason::RegionNotReady)]
 fn what_may_heal_is_waited_for_sixty_seconds(#[case] problem: Problem, #[case] reason: EndReason) {
     let mut observed = claimed();

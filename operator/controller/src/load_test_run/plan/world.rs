@@ -45,6 +45,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::LoadTestDeleted),
         1 => Just(Happening::SourceGone),
         1 => Just(Happening::SourceBack),
+        1 => Just(Happening::RegionAway),
+        2 => Just(Happening::RegionBack),
     ]
 }
 

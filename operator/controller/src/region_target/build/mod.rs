@@ -1,9 +1,37 @@
-//! A RegionTarget makes no objects; this counts those of its runs. Pure.
+//! A RegionTarget makes no objects; this reads those of its runs. Pure.
 
 use k8s_openapi::api::batch::v1::Job;
+use volley_api::{LoadTestRun, labels};
 
-/// Pods of worker Jobs that have not ended.
+use super::observed::{JobThere, RunKnown};
+
+/// What a target needs to know of a worker Job.
 #[must_use]
-pub(crate) fn active_workers(jobs: &[Job]) -> i64 {
-    jobs.iter().filter_map(|job| job.status.as_ref()?.active).map(i64::from).sum()
+pub(crate) fn job_there(job: &Job) -> JobThere {
+    let metadata = &job.metadata;
+    let run_uid = metadata.labels.as_ref().and_then(|all| all.get(labels::RUN_UID)).cloned().unwrap_or_default();
+    JobThere {
+        name: metadata.name.clone().unwrap_or_default(),
+        uid: metadata.uid.clone().unwrap_or_default(),
+        run_uid,
+        deleting: metadata.deletion_timestamp.is_some(),
+        active: job.status.as_ref().and_then(|status| status.active).map_or(0, i64::from),
+    }
+}
+
+/// What a target needs to know of a run.
+#[must_use]
+pub(crate) fn run_known(run: &LoadTestRun, target: &str) -> RunKnown {
+    let metadata = &run.metadata;
+    let status = run.status.as_ref();
+    RunKnown {
+        uid: metadata.uid.clone().unwrap_or_default(),
+        name: format!(
+            "{}/{}",
+            metadata.namespace.as_deref().unwrap_or_default(),
+            metadata.name.as_deref().unwrap_or_default()
+        ),
+        acts: metadata.finalizers.iter().flatten().any(|name| name == labels::RUN_FINALIZER),
+        uses_target: status.is_some_and(|status| status.regions.iter().any(|region| region.target == target)),
+    }
 }

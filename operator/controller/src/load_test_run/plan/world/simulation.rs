@@ -38,6 +38,9 @@ pub(super) enum Happening {
     LoadTestDeleted,
     SourceGone,
     SourceBack,
+    /// The region's cluster answers nobody any more; what runs there goes on.
+    RegionAway,
+    RegionBack,
     /// The operator does a whole step of a run; between another run's look and its actions, too.
     Reconciled(usize),
 }
@@ -73,6 +76,8 @@ pub(super) struct Run {
     stop: Option<StopDecision>,
     close: Option<CloseDecision>,
     manifests: BTreeSet<u32>,
+    /// Its RegionTarget was told that objects of it may be left.
+    pub(super) noted: bool,
 }
 
 pub(super) struct World {
@@ -80,6 +85,7 @@ pub(super) struct World {
     version: u64,
     load_test: Option<LoadTest>,
     source: bool,
+    away: bool,
     pub(super) runs: Vec<Run>,
     pub(super) faults: Vec<String>,
     story: Vec<String>,
@@ -96,6 +102,7 @@ impl World {
             version: 1,
             load_test: Some(fixtures::load_test(json!({"trigger": "Manual"}))),
             source: true,
+            away: false,
             runs: vec![Run::default(); RUNS],
             faults: Vec::new(),
             story: Vec::new(),
@@ -118,7 +125,8 @@ impl World {
         let loads = |run: &Run| {
             run.job.as_ref().is_some_and(|job| job.workers.values().any(|worker| *worker == Worker::Loading))
         };
-        (0..RUNS).filter(|run| loads(&self.runs[*run])).collect()
+        // What a run has left behind in a region that is away ends by its collectors' own deadline.
+        (0..RUNS).filter(|run| loads(&self.runs[*run]) && !self.runs[*run].noted).collect()
     }
 
     pub(super) fn force_load(&mut self, run: usize) {
@@ -230,6 +238,12 @@ impl World {
             }
             Happening::SourceGone => self.source = false,
             Happening::SourceBack => self.source = true,
+            Happening::RegionAway => self.away = true,
+            Happening::RegionBack => {
+                self.away = false;
+                // The RegionTarget sweeps what no run owns.
+                self.runs.iter_mut().filter(|run| run.noted).for_each(|run| run.job = None);
+            }
             Happening::Reconciled(run) => self.step(run, &[], usize::MAX, 1),
         }
         self.tick();
@@ -326,7 +340,11 @@ impl World {
             script_failed: job.script_failed,
             ..JobSeen::default()
         };
-        let region = RegionSeen { job: state.job.as_ref().map(seen), ..RegionSeen::default() };
+        let region = if self.away {
+            RegionSeen { away: Some("no answer".into()), ..RegionSeen::default() }
+        } else {
+            RegionSeen { job: state.job.as_ref().map(seen), ..RegionSeen::default() }
+        };
         let aggregator = state.aggregator.map(|failed| JobSeen {
             uid: format!("aggregator-{run}"),
             run_uid: uid(run),
@@ -425,6 +443,10 @@ impl World {
             }
         };
         let state = &mut self.runs[run];
+        if self.away && action.target().is_some() {
+            // As in `apply`: a region that is away ends nothing.
+            return true;
+        }
         match action {
             Action::Adopt => {
                 let Some(object) = &mut state.object else { return false };
@@ -503,6 +525,10 @@ impl World {
             }
             Action::DeleteWorkerJob { .. } => state.job = None,
             Action::DeleteAggregatorJob { .. } => state.aggregator = None,
+            Action::NoteLeftovers { .. } => {
+                fault(&mut self.faults, state.finished.is_some(), "leftovers were noted before the end");
+                state.noted = true;
+            }
             Action::MarkFinished(at) => {
                 fault(&mut self.faults, state.finished.is_some(), "a run was marked as ended before its end");
                 let Some(object) = &mut state.object else { return false };
@@ -514,7 +540,7 @@ impl World {
                 object.metadata.resource_version = Some(version);
             }
             Action::RemoveFinalizer => {
-                fault(&mut self.faults, state.job.is_none(), "a run was let go while its Job exists");
+                fault(&mut self.faults, state.job.is_none() || state.noted, "a run was let go while its Job exists");
                 let Some(object) = &mut state.object else { return true };
                 object.metadata.finalizers = Some(Vec::new());
                 object.metadata.resource_version = Some(version);
