@@ -46,9 +46,9 @@ http://volley-storage.{{ .Release.Namespace }}.svc:9000
 http://volley-storage.{{ .Release.Namespace }}.svc:8000
 {{- end -}}
 
-{{- /* The namespaces in which workers run, each once. */ -}}
+{{- /* The namespaces of this cluster in which workers run, each once. */ -}}
 {{- define "volley.workerNamespaces" -}}
 {{- $names := list -}}
-{{- range .Values.regionTargets -}}{{- $names = append $names .namespace -}}{{- end -}}
+{{- range .Values.regionTargets -}}{{- if not .kubeconfig -}}{{- $names = append $names .namespace -}}{{- end -}}{{- end -}}
 {{- $names | uniq | toJson -}}
 {{- end -}}

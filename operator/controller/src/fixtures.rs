@@ -22,6 +22,7 @@ pub(crate) fn settings() -> Settings {
             table: "volley".into(),
             region: "us-east-1".into(),
             s3_endpoint: Some("http://volley-storage.volley-system.svc:9000".into()),
+            worker_s3_endpoint: None,
             dynamodb_endpoint: Some("http://volley-storage.volley-system.svc:8000".into()),
             embedded: Some(EmbeddedStorage {
                 root_key: "a-root-key-of-tests".into(),

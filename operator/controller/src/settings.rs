@@ -90,6 +90,8 @@ pub struct StorageSettings {
     pub region: String,
     /// Endpoint of the S3 protocol as pods reach it; `None`: AWS.
     pub s3_endpoint: Option<String>,
+    /// The same as workers reach it, who may be in another cluster; `None`: the one above.
+    pub worker_s3_endpoint: Option<String>,
     /// Endpoint of DynamoDB as pods reach it; `None`: AWS.
     pub dynamodb_endpoint: Option<String>,
     /// Set where the chart runs the storage: rights are derived per run from its root key.

@@ -31,10 +31,10 @@ fn turn() -> &'static Mutex<()> {
 
 pub(super) struct Harness {
     pub(super) client: Client,
-    config: Config,
+    pub(super) config: Config,
     pub(super) shop: String,
     pub(super) workers: String,
-    system: String,
+    pub(super) system: String,
     pub(super) target: String,
     pub(super) installation: String,
     pub(super) storage: Server,
@@ -130,22 +130,35 @@ impl Harness {
             .flat_map(|rules| rules.iter())
             .map(|rule| json!({"apiGroups": [rule.group], "resources": rule.resources, "verbs": rule.verbs}))
             .collect();
-        let role = json!({"rules": rules});
-        let binding = json!({
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": self.installation},
-            "subjects": [{"kind": "ServiceAccount", "name": "volley-operator", "namespace": self.system}],
-        });
-        self.raw(kind, namespace, role).await;
-        self.raw(&format!("{kind}Binding"), namespace, binding).await;
+        let operator = json!({"kind": "ServiceAccount", "name": "volley-operator", "namespace": self.system});
+        self.grant(kind, namespace, "", rules, &operator).await;
     }
 
-    async fn raw(&self, kind: &str, namespace: Option<&str>, content: Value) {
+    /// A role with these rules, bound to a subject; `suffix` makes its name another one.
+    pub(super) async fn grant(
+        &self,
+        kind: &str,
+        namespace: Option<&str>,
+        suffix: &str,
+        rules: Vec<Value>,
+        subject: &Value,
+    ) {
+        let name = format!("{}{suffix}", self.installation);
+        let binding = json!({
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
+            "subjects": [subject],
+        });
+        self.raw(kind, namespace, &name, json!({"rules": rules})).await;
+        self.raw(&format!("{kind}Binding"), namespace, &name, binding).await;
+    }
+
+    async fn raw(&self, kind: &str, namespace: Option<&str>, name: &str, content: Value) {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("rbac.authorization.k8s.io", "v1", kind));
         let api: Api<DynamicObject> = match namespace {
             Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
             None => Api::all_with(self.client.clone(), &resource),
         };
-        let object = DynamicObject::new(&self.installation, &resource).data(content);
+        let object = DynamicObject::new(name, &resource).data(content);
         api.create(&PostParams::default(), &object).await.unwrap();
     }
 
@@ -169,6 +182,7 @@ impl Harness {
                 table: storage.table,
                 region: storage.region,
                 s3_endpoint: storage.s3_endpoint,
+                worker_s3_endpoint: None,
                 dynamodb_endpoint: storage.dynamodb_endpoint,
                 embedded: Some(EmbeddedStorage {
                     root_key: "root-key-of-a-test-server".into(),

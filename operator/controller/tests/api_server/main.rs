@@ -6,6 +6,8 @@
 
 mod harness;
 mod players;
+mod regions;
+mod remote;
 
 use std::time::Duration;
 

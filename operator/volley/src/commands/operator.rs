@@ -37,6 +37,9 @@ pub struct Arguments {
     /// Where data is kept.
     #[command(flatten)]
     pub storage: StorageArguments,
+    /// Endpoint of the S3 protocol as workers reach it, who may be in another cluster; default: --s3-endpoint.
+    #[arg(long, env = "VOLLEY_WORKER_S3_ENDPOINT", value_name = "URL")]
+    pub worker_s3_endpoint: Option<String>,
     /// Secret in the operator's namespace that holds the embedded storage's root key.
     #[arg(long, env = "VOLLEY_STORAGE_SECRET", default_value = "volley-storage", value_name = "NAME")]
     pub storage_secret: String,
@@ -76,6 +79,7 @@ impl Arguments {
                 table: storage.table.clone(),
                 region: storage.region.clone(),
                 s3_endpoint: storage.s3_endpoint.clone(),
+                worker_s3_endpoint: self.worker_s3_endpoint.clone().filter(|endpoint| !endpoint.is_empty()),
                 dynamodb_endpoint: storage.dynamodb_endpoint.clone(),
                 embedded: self.storage.root_key().map(|key| EmbeddedStorage {
                     root_key: key.to_owned(),

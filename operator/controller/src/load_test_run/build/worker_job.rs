@@ -160,7 +160,7 @@ fn collector_env(
         env("VOLLEY_BUCKET", &storage.bucket),
         env("AWS_REGION", &storage.region),
     ];
-    if let Some(endpoint) = &storage.s3_endpoint {
+    if let Some(endpoint) = storage.worker_s3_endpoint.as_ref().or(storage.s3_endpoint.as_ref()) {
         variables.push(env("VOLLEY_S3_ENDPOINT", endpoint));
     }
     if storage.embedded.is_some() {
