@@ -64,6 +64,7 @@ async fn perform(action: &Action, observed: &Observed, context: &Context) -> Res
         Action::Adopt => adopt(observed, context).await,
         Action::SetActive(active) => set_active(active, observed, context).await,
         Action::Freeze(candidate) => freeze(candidate, uid, context).await,
+        Action::HoldTarget { target } => hold(target, context).await,
         Action::CreateWorkerJob { target } => {
             let (frozen, region) = region(observed, target)?;
             let job = build::worker_job::worker_job(&frozen.definition, region, &context.settings);
@@ -220,6 +221,25 @@ fn refusal_of_region(error: RegionError) -> Error {
         RegionError::Hub(error) | RegionError::Answered(error) => refusal(error),
         RegionError::Away(_) => error.into(),
     }
+}
+
+/// Under the version that is read here, so that a target that is being deleted meanwhile is not used.
+async fn hold(target: &str, context: &Context) -> Result<(), Error> {
+    let targets: Api<RegionTarget> = Api::all(context.client.clone());
+    let not_ready = |message: String| Error::Refused(Refusal { reason: EndReason::RegionNotReady, message });
+    let Some(found) = kubernetes::get(&targets, target).await? else {
+        return Err(not_ready(format!("RegionTarget {target} does not exist any more")));
+    };
+    if found.metadata.deletion_timestamp.is_some() {
+        return Err(not_ready(format!("RegionTarget {target} is being deleted")));
+    }
+    let mut finalizers = found.metadata.finalizers.clone().unwrap_or_default();
+    if finalizers.iter().any(|name| name == labels::TARGET_FINALIZER) {
+        return Ok(());
+    }
+    finalizers.push(labels::TARGET_FINALIZER.to_owned());
+    let patch = json!({"metadata": {"resourceVersion": found.metadata.resource_version, "finalizers": finalizers}});
+    Ok(kubernetes::merge(&targets, target, patch).await?)
 }
 
 /// Tells the RegionTarget that objects of the run may still be in its cluster: it sweeps them when the cluster answers again.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::Api;
+use kube::runtime::reflector::ObjectRef;
 use volley_api::{LoadTest, LoadTestRun, labels};
 use volley_storage::documents::{Definition, Images, RunIdentity, StartDecision, WorkerFailure};
 use volley_storage::keys::{self, WorkerAttempt};
@@ -165,9 +166,13 @@ async fn jobs(observed: &mut Observed, definition: &Definition, context: &Contex
             let api: Api<Job> = Api::namespaced(client, &region.namespace);
             kubernetes::get(&api, &name).await
         };
+        let target = context.targets.get(&ObjectRef::new(&region.target));
+        let unheld = target.is_some_and(|target| {
+            target.metadata.finalizers.iter().flatten().all(|name| name != labels::TARGET_FINALIZER)
+        });
         let seen = match context.clusters.ask(&region.target, job).await {
-            Ok(job) => RegionSeen { job: job.as_ref().map(JobSeen::from), ..RegionSeen::default() },
-            Err(error) => RegionSeen { away: Some(error.away().ok_or(error)?), ..RegionSeen::default() },
+            Ok(job) => RegionSeen { job: job.as_ref().map(JobSeen::from), unheld, ..RegionSeen::default() },
+            Err(error) => RegionSeen { away: Some(error.away().ok_or(error)?), unheld, ..RegionSeen::default() },
         };
         Ok::<_, Error>((region.target.clone(), seen))
     });

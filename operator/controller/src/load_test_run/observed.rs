@@ -93,6 +93,8 @@ pub enum RivalState {
 pub struct RegionSeen {
     /// Its worker Job; `None`: there is none, or the region is away and nobody knows.
     pub job: Option<JobSeen>,
+    /// The RegionTarget does not carry our finalizer yet, so it could go while the run uses it.
+    pub unheld: bool,
     /// Why the region's cluster could not be asked; `None`: it was.
     pub away: Option<String>,
     /// Its pods, where they were listed: only while something is late.

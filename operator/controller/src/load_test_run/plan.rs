@@ -67,6 +67,11 @@ pub enum Action {
     SetActive(Vec<String>),
     /// Store the sources and write `definition.json`, once.
     Freeze(Box<Candidate>),
+    /// Put our finalizer on a RegionTarget, which must not go while the run uses it. Comes before the Job.
+    HoldTarget {
+        /// Name of the target.
+        target: String,
+    },
     /// Make the worker Job of a target, without pods.
     CreateWorkerJob {
         /// Name of the target.
@@ -128,6 +133,7 @@ impl Action {
             | Self::Ramp { target, .. }
             | Self::DeleteWorkerJob { target, .. } => Some(target),
             Self::Adopt
+            | Self::HoldTarget { .. }
             | Self::SetActive(_)
             | Self::Freeze(_)
             | Self::CreateAggregatorJob

@@ -82,7 +82,9 @@ fn create_jobs(draft: &mut Draft<'_>, definition: &Definition) {
         raise(draft, region, seen);
         // Nobody knows what is in a cluster that is away.
         if seen.is_none_or(|seen| seen.job.is_none() && seen.away.is_none()) {
-            draft.act(Action::CreateWorkerJob { target: region.target.clone() });
+            let target = region.target.clone();
+            let unheld = seen.is_some_and(|seen| seen.unheld);
+            draft.act(if unheld { Action::HoldTarget { target } } else { Action::CreateWorkerJob { target } });
             draft.at_once();
         }
     }

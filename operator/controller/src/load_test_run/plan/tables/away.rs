@@ -21,6 +21,17 @@ fn before_the_start_nothing_is_made_there_and_the_region_says_why() {
 }
 
 #[test]
+fn a_target_is_held_before_a_job_is_made_there() {
+    let mut observed = provisioned(job(0, 0));
+    observed.regions.insert("local".into(), RegionSeen { unheld: true, ..RegionSeen::default() });
+    let hold = Action::HoldTarget { target: "local".into() };
+    assert_eq!(plan(&observed, &POLICY, at("10:00:02")).actions, [hold]);
+    observed.regions.insert("local".into(), RegionSeen::default());
+    let make = Action::CreateWorkerJob { target: "local".into() };
+    assert_eq!(plan(&observed, &POLICY, at("10:00:02")).actions, [make]);
+}
+
+#[test]
 fn load_goes_on_and_ends_with_complete_results_through_the_storage() {
     let mut observed = started();
     goes_away(&mut observed);

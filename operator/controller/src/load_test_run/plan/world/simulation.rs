@@ -477,6 +477,7 @@ impl World {
             Action::Freeze(candidate) => {
                 state.definition.get_or_insert(candidate.definition.clone());
             }
+            Action::HoldTarget { .. } => {}
             Action::CreateWorkerJob { .. } => {
                 fault(&mut self.faults, state.finished.is_none(), "a worker Job was made after the end");
                 fault(&mut self.faults, state.start.is_none(), "a worker Job was made after the start");
