@@ -40,7 +40,7 @@ pub(super) fn clean(draft: &mut Draft<'_>) {
     }
     let away: Vec<_> =
         observed.regions.iter().filter(|(_, seen)| seen.away.is_some()).map(|(target, _)| target).collect();
-    if !away.is_empty() {
+    if observed.has_finalizer() && !away.is_empty() {
         let finished = draft.status.finished_at.as_ref().map_or(draft.now, |time| time.0);
         let limit = if observed.deleting_since().is_some() { timing::DELETED_AWAY_LIMIT } else { timing::AWAY_LIMIT };
         let gives_up = timing::after(finished, limit);
