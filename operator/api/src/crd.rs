@@ -295,7 +295,9 @@ mod tests {
                 "LoadTest.spec.start = {}",
                 "LoadTest.spec.start.quorumPercent = 100",
                 "LoadTest.spec.start.timeout = \"15m\"",
+                "RegionTarget.spec.connection.kubeconfig.key = \"kubeconfig\"",
                 "RegionTarget.spec.fargate = true",
+                "RegionTarget.spec.paused = false",
             ]
         );
     }
@@ -305,7 +307,16 @@ mod tests {
         let leaves = spec_leaves(Kind::RegionTarget).unwrap();
         assert_eq!(
             leaves,
-            ["spec.allowedNamespaces", "spec.connection.inCluster", "spec.fargate", "spec.namespace", "spec.region"]
+            [
+                "spec.allowedNamespaces",
+                "spec.connection.inCluster",
+                "spec.connection.kubeconfig.key",
+                "spec.connection.kubeconfig.secretName",
+                "spec.fargate",
+                "spec.namespace",
+                "spec.paused",
+                "spec.region",
+            ]
         );
         let leaves = spec_leaves(Kind::LoadTest).unwrap();
         for leaf in [
