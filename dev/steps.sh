@@ -1,7 +1,7 @@
 # Sourced by the scripts of this folder: steps with their time, checks for tools, the folders that everything shares.
 # shellcheck shell=bash
 
-set -euo pipefail
+set -Eeuo pipefail
 
 VOLLEY_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export VOLLEY_ROOT
@@ -14,21 +14,32 @@ mkdir -p "$VOLLEY_BIN"
 step_names=()
 step_seconds=()
 run_started=$SECONDS
+current_step=
+step_began=0
+
+# A command that fails ends the script and says in which step. A subshell only ends: its parent tells.
+failed() {
+  local status=$?
+  if [[ -n $current_step && $BASHPID == "$$" ]]; then
+    printf '\n==> FAILED: %s (after %d s)\n' "$current_step" $((SECONDS - step_began)) >&2
+    print_times >&2
+  fi
+  exit "$status"
+}
+trap failed ERR
 
 # step NAME COMMAND...: says what it does, runs it, remembers how long it took. A failure ends the script and says which step.
+# The command stands in no condition: bash would go on behind each failure inside it.
 step() {
-  local name=$1 began=$SECONDS
+  current_step=$1 step_began=$SECONDS
   shift
-  printf '\n==> %s\n' "$name"
+  printf '\n==> %s\n' "$current_step"
   # Descriptor 8 is the lock of one_at_a_time; what goes on running after this command must not keep it.
-  if ! "$@" 8>&-; then
-    printf '\n==> FAILED: %s (after %d s)\n' "$name" $((SECONDS - began)) >&2
-    print_times >&2
-    exit 1
-  fi
-  step_names+=("$name")
-  step_seconds+=($((SECONDS - began)))
-  printf '    %s: done in %d s\n' "$name" $((SECONDS - began))
+  "$@" 8>&-
+  step_names+=("$current_step")
+  step_seconds+=($((SECONDS - step_began)))
+  printf '    %s: done in %d s\n' "$current_step" $((SECONDS - step_began))
+  current_step=
 }
 
 # with_progress LOG COMMAND...: output goes to LOG; every 10 s one line says how long it has been running and the newest line.
