@@ -48,11 +48,13 @@ fn measure(folder: &Path, reports: u64, labels: u64, threads: u64) -> Result<(),
             return Err(format!("{} samples were merged instead of {samples}", merged.total.count()).into());
         }
     }
-    let rate = bytes as f64 / 1e6 / shortest.as_secs_f64();
-    println!("{reports} reports of {labels} labels, {:.1} MB, {threads} threads:", bytes as f64 / 1e6);
+    #[allow(clippy::cast_precision_loss, reason = "megabytes to 15 digits are enough")]
+    let megabytes = bytes as f64 / 1e6;
+    let rate = megabytes / shortest.as_secs_f64();
+    println!("{reports} reports of {labels} labels, {megabytes:.1} MB, {threads} threads:");
     println!("{:.3} s, {rate:.0} MB/s", shortest.as_secs_f64());
-    let cpu_s = (cpu_time()? - cpu_before).as_secs_f64() / f64::from(ROUNDS);
-    println!("{cpu_s:.3} s of CPU time, {:.0} MB/s of one core", bytes as f64 / 1e6 / cpu_s);
+    let cpu_s = cpu_time()?.saturating_sub(cpu_before).as_secs_f64() / f64::from(ROUNDS);
+    println!("{cpu_s:.3} s of CPU time, {:.0} MB/s of one core", megabytes / cpu_s);
     Ok(())
 }
 

@@ -38,7 +38,9 @@ pub(crate) fn as_taurus_reports(samples: &[OwnedSample]) -> FinalStats {
             write!(xml, r#"<{name} value="{value}"><value>{value}</value></{name}>"#).unwrap();
         }
         let mut codes: BTreeMap<&str, u64> = BTreeMap::new();
-        samples.iter().for_each(|sample| *codes.entry(sample.code).or_default() += 1);
+        for sample in &samples {
+            *codes.entry(sample.code).or_default() += 1;
+        }
         for (code, count) in codes {
             write!(xml, r#"<rc value="{count}" param="{code}"/>"#).unwrap();
         }

@@ -133,7 +133,9 @@ proptest! {
         prop_assume!(!workers.is_empty());
         let one = as_taurus_reports(&workers.concat());
         let mut together = Merged::default();
-        workers.iter().for_each(|samples| together.add(&as_taurus_reports(samples)));
+        for samples in &workers {
+            together.add(&as_taurus_reports(samples));
+        }
         prop_assert_eq!(together.labels.keys().collect::<Vec<_>>(), one.labels.keys().collect::<Vec<_>>());
         let labels = one.labels.iter().map(|(name, group)| (group, &together.labels[name]));
         for (group, sum) in labels.chain([(one.total.as_ref().unwrap(), &together.total)]) {

@@ -92,7 +92,9 @@ fn durations<'a>(samples: impl Iterator<Item = &'a Known<'a>>, step: i64) -> BTr
     for known in samples.filter(|known| !known.interrupted) {
         points.entry(known.second - known.second.rem_euclid(step)).or_default().push(known.elapsed_us);
     }
-    points.values_mut().for_each(|values| values.sort_unstable());
+    for values in points.values_mut() {
+        values.sort_unstable();
+    }
     points
 }
 
@@ -149,7 +151,9 @@ proptest! {
         prop_assert_eq!(&sum_in_some_order(parts.clone(), &choices, bounds), &whole);
         if !tight {
             let mut merged = Series::default();
-            parts.iter().for_each(|part| merged.merge(part));
+            for part in &parts {
+                merged.merge(part);
+            }
             prop_assert_eq!(merged.encode(), whole.encode());
         }
     }
