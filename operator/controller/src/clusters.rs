@@ -78,14 +78,12 @@ impl Clusters {
     {
         let found = self.targets.get(&ObjectRef::new(target));
         let found = found.ok_or_else(|| RegionError::Away(format!("RegionTarget {target} does not exist any more")))?;
-        let client = self.client(&found).await?;
-        if Access::of(&found) == Access::Hub {
-            return call(client).await.map_err(RegionError::Hub);
+        // Before the rest is asked for: new credentials end it.
+        self.client(&found).await?;
+        match self.resting(target) {
+            Some(words) if Access::of(&found) != Access::Hub => Err(RegionError::Away(words)),
+            _ => self.probe(&found, call).await,
         }
-        if let Some(words) = self.resting(target) {
-            return Err(RegionError::Away(words));
-        }
-        self.bounded(target, call(client)).await
     }
 
     /// As [`Clusters::ask`], whether or not the cluster rests: who probes it wants to know.

@@ -24,8 +24,8 @@ use super::plan::{Action, Closing};
 use crate::clusters::RegionError;
 use crate::context::Context;
 use crate::definition::Candidate;
-use crate::kubernetes;
 use crate::load_test::build::run::owner;
+use crate::{kubernetes, region_target};
 
 /// Manifests that are read at once.
 const PARALLEL_READS: usize = 16;
@@ -233,23 +233,15 @@ async fn hold(target: &str, context: &Context) -> Result<(), Error> {
     if found.metadata.deletion_timestamp.is_some() {
         return Err(not_ready(format!("RegionTarget {target} is being deleted")));
     }
-    let mut finalizers = found.metadata.finalizers.clone().unwrap_or_default();
-    if finalizers.iter().any(|name| name == labels::TARGET_FINALIZER) {
+    if region_target::is_held(&found) {
         return Ok(());
     }
-    finalizers.push(labels::TARGET_FINALIZER.to_owned());
-    let patch = json!({"metadata": {"resourceVersion": found.metadata.resource_version, "finalizers": finalizers}});
-    Ok(kubernetes::merge(&targets, target, patch).await?)
+    Ok(region_target::hold(&found, context).await?)
 }
 
 /// Tells the RegionTarget that objects of the run may still be in its cluster: it sweeps them when the cluster answers again.
 async fn note_leftovers(target: &str, observed: &Observed, context: &Context) -> Result<(), Error> {
-    let metadata = &observed.run.metadata;
-    let run = format!(
-        "{}/{}",
-        metadata.namespace.as_deref().unwrap_or_default(),
-        metadata.name.as_deref().unwrap_or_default()
-    );
+    let run = kubernetes::qualified_name(&observed.run.metadata);
     let annotation = format!("{}{}", labels::LEFTOVER_PREFIX, observed.uid());
     let targets: Api<RegionTarget> = Api::all(context.client.clone());
     match kubernetes::merge(&targets, target, json!({"metadata": {"annotations": {annotation: run}}})).await {

@@ -19,7 +19,7 @@ use super::observed::{Definiteness, Frozen, JobSeen, Observed, PodSeen, RegionSe
 use super::{build, timing, validate};
 use crate::context::Context;
 use crate::definition::Requester;
-use crate::{kubernetes, references};
+use crate::{kubernetes, references, region_target};
 use volley_api::condition::{self, ConditionType};
 
 /// Manifests and failures of a run: 5 regions of 1,000 workers with 4 attempts each.
@@ -167,9 +167,7 @@ async fn jobs(observed: &mut Observed, definition: &Definition, context: &Contex
             kubernetes::get(&api, &name).await
         };
         let target = context.targets.get(&ObjectRef::new(&region.target));
-        let unheld = target.is_some_and(|target| {
-            target.metadata.finalizers.iter().flatten().all(|name| name != labels::TARGET_FINALIZER)
-        });
+        let unheld = target.is_some_and(|target| !region_target::is_held(&target));
         let seen = match context.clusters.ask(&region.target, job).await {
             Ok(job) => RegionSeen { job: job.as_ref().map(JobSeen::from), unheld, ..RegionSeen::default() },
             Err(error) => RegionSeen { away: Some(error.away().ok_or(error)?), unheld, ..RegionSeen::default() },

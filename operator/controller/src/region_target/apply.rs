@@ -33,28 +33,43 @@ async fn perform(action: &Action, observed: &Observed, context: &Context) -> Res
         }
         Action::ForgetLeftovers { run_uid } => {
             let annotation = format!("{}{run_uid}", labels::LEFTOVER_PREFIX);
-            patch(json!({"annotations": {annotation: null}}), observed, context).await
+            forgiving(patch(json!({"annotations": {annotation: null}}), &observed.target, context).await)
         }
-        Action::Hold => {
-            let mut finalizers = observed.target.metadata.finalizers.clone().unwrap_or_default();
-            finalizers.push(labels::TARGET_FINALIZER.to_owned());
-            patch(json!({"finalizers": finalizers}), observed, context).await
-        }
+        Action::Hold => forgiving(hold(&observed.target, context).await),
         Action::Release => {
             let all = observed.target.metadata.finalizers.iter().flatten();
             let others: Vec<_> = all.filter(|name| *name != labels::TARGET_FINALIZER).collect();
-            patch(json!({"finalizers": others}), observed, context).await
+            forgiving(patch(json!({"finalizers": others}), &observed.target, context).await)
         }
     }
 }
 
-/// Under the version that was seen: whoever wrote in between is looked at first. A target that is gone needs nothing.
-async fn patch(mut metadata: serde_json::Value, observed: &Observed, context: &Context) -> Result<(), Error> {
-    let seen = &observed.target.metadata;
+/// Puts our finalizer on a target, under the version that was seen.
+///
+/// # Errors
+/// As the API server answers; a conflict where somebody wrote in between.
+pub(crate) async fn hold(target: &RegionTarget, context: &Context) -> Result<(), kubernetes::Error> {
+    let mut finalizers = target.metadata.finalizers.clone().unwrap_or_default();
+    finalizers.push(labels::TARGET_FINALIZER.to_owned());
+    patch(json!({"finalizers": finalizers}), target, context).await
+}
+
+/// Under the version that was seen: whoever wrote in between is looked at first.
+async fn patch(
+    mut metadata: serde_json::Value,
+    target: &RegionTarget,
+    context: &Context,
+) -> Result<(), kubernetes::Error> {
+    let seen = &target.metadata;
     metadata["uid"] = json!(seen.uid);
     metadata["resourceVersion"] = json!(seen.resource_version);
     let targets: Api<RegionTarget> = Api::all(context.client.clone());
-    match kubernetes::merge(&targets, seen.name.as_deref().unwrap_or_default(), json!({"metadata": metadata})).await {
+    kubernetes::merge(&targets, seen.name.as_deref().unwrap_or_default(), json!({"metadata": metadata})).await
+}
+
+/// A target that is gone needs nothing.
+fn forgiving(patched: Result<(), kubernetes::Error>) -> Result<(), Error> {
+    match patched {
         Err(error) if error.code() == Some(404) => Ok(()),
         patched => Ok(patched?),
     }

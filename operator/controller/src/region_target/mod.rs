@@ -16,8 +16,10 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use volley_api::RegionTarget;
 
+pub(crate) use apply::hold;
 pub use error::Error;
 pub use observed::Probes;
+pub(crate) use observed::is_held;
 
 use crate::context::Context;
 

@@ -68,8 +68,11 @@ pub struct Probe {
 /// Probes that were made lately, by target, so that other changes of a target do not repeat them.
 #[derive(Debug, Default)]
 pub struct Probes {
-    known: Mutex<HashMap<String, (Option<i64>, ClusterKey, Probe)>>,
+    known: Mutex<HashMap<String, Known>>,
 }
+
+/// Generation and credentials that a probe was made with, and what it found.
+type Known = (Option<i64>, ClusterKey, Probe);
 
 impl Probes {
     /// A probe of this generation, with these credentials, that is young enough. One that found a fault is repeated sooner.
@@ -94,7 +97,7 @@ impl Observed {
     /// Our finalizer is on the target.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        self.target.metadata.finalizers.iter().flatten().any(|name| name == labels::TARGET_FINALIZER)
+        is_held(&self.target)
     }
 
     /// The target is being deleted.
@@ -102,6 +105,11 @@ impl Observed {
     pub fn is_being_deleted(&self) -> bool {
         self.target.metadata.deletion_timestamp.is_some()
     }
+}
+
+/// Our finalizer is on a target.
+pub(crate) fn is_held(target: &RegionTarget) -> bool {
+    target.metadata.finalizers.iter().flatten().any(|name| name == labels::TARGET_FINALIZER)
 }
 
 impl Probe {

@@ -4,6 +4,7 @@ use k8s_openapi::api::batch::v1::Job;
 use volley_api::{LoadTestRun, labels};
 
 use super::observed::{JobThere, RunKnown};
+use crate::kubernetes;
 
 /// What a target needs to know of a worker Job.
 #[must_use]
@@ -26,11 +27,7 @@ pub(crate) fn run_known(run: &LoadTestRun, target: &str) -> RunKnown {
     let status = run.status.as_ref();
     RunKnown {
         uid: metadata.uid.clone().unwrap_or_default(),
-        name: format!(
-            "{}/{}",
-            metadata.namespace.as_deref().unwrap_or_default(),
-            metadata.name.as_deref().unwrap_or_default()
-        ),
+        name: kubernetes::qualified_name(metadata),
         acts: metadata.finalizers.iter().flatten().any(|name| name == labels::RUN_FINALIZER),
         uses_target: status.is_some_and(|status| status.regions.iter().any(|region| region.target == target)),
     }
