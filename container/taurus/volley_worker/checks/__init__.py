@@ -26,12 +26,12 @@ class Engine:
     """Load the script as the engine would; `None`: it can be loaded."""
     version: Callable[[Folders], str]
     """Installed version."""
-    loaded_file: Callable[[Any], str | None]
-    """The file that the Taurus executor hands to the engine."""
-    properties: Callable[[Any], str | None]
-    """The engine's property file, if it has one."""
     samples: str
     """Glob of its sample files in Taurus' artifacts."""
+    loaded_file: Callable[[Any], str | None] = lambda executor: executor.script
+    """The file that the Taurus executor hands to the engine."""
+    properties: Callable[[Any], str | None] = lambda executor: None
+    """The engine's property file, if it has one."""
     sample_row: re.Pattern[bytes] = re.compile(b"")
     """What the row of a sample matches, where the file has rows of other things too."""
     through_taurus: str | None = None
@@ -59,16 +59,12 @@ ENGINES = {
             name="locust",
             check=locust.check,
             version=locust.version,
-            loaded_file=lambda executor: executor.script,
-            properties=lambda executor: None,
             samples="kpi*.jtl",
         ),
         Engine(
             name="k6",
             check=k6.check,
             version=k6.version,
-            loaded_file=lambda executor: executor.script,
-            properties=lambda executor: None,
             samples="kpi*.csv",
             sample_row=re.compile(b"^http_reqs,"),
             arguments=lambda executor: executor.arguments,
@@ -77,16 +73,12 @@ ENGINES = {
             name="apiritif",
             check=apiritif.check,
             version=apiritif.version,
-            loaded_file=lambda executor: executor.script,
-            properties=lambda executor: None,
             samples="apiritif*.csv",
         ),
         Engine(
             name="molotov",
             check=molotov.check,
             version=molotov.version,
-            loaded_file=lambda executor: executor.script,
-            properties=lambda executor: None,
             samples="molotov-report*.ldjson",
             sample_row=re.compile(b'"type": "scenario_'),
         ),
@@ -95,7 +87,6 @@ ENGINES = {
             check=siege.check,
             version=siege.version,
             loaded_file=lambda executor: executor.addresses,
-            properties=lambda executor: None,
             samples=f"{STREAM}*.csv",
             through_taurus=SIEGE_NOTE,
         ),
