@@ -53,10 +53,8 @@ async fn a_load_test_runs_to_its_result_and_leaves_nothing_behind() {
     assert_eq!(start.regions, std::slice::from_ref(&harness.target));
     harness.until(&run, Phase::Running).await;
     harness.assert_quiet().await;
-    harness.play_manifests(&run, &[0, 1]).await;
-    let close: CloseDecision = harness.document(&keys::close(&run.uid().unwrap())).await;
+    let close = harness.play_to_the_result(&run).await;
     assert!(close.workers.iter().all(|worker| worker.manifest.is_some()) && close.workers.len() == 2, "{close:?}");
-    harness.play_result(&run, 2).await;
 
     let ended = harness.until_cleaned(&run).await;
     assert_eq!(reason_of_end(&ended).as_deref(), Some("Completed"));
@@ -212,9 +210,7 @@ async fn a_run_that_is_deleted_under_load_is_stopped_and_goes() {
     harness.delete_run(&run).await;
     let stop: StopDecision = harness.document(&keys::stop(&run.uid().unwrap())).await;
     assert_eq!(stop.reason, StopReason::Deleted);
-    harness.play_manifests(&run, &[0, 1]).await;
-    let _: CloseDecision = harness.document(&keys::close(&run.uid().unwrap())).await;
-    harness.play_result(&run, 2).await;
+    harness.play_to_the_result(&run).await;
     eventually("the run is gone", SOON, async || harness.runs().await.is_empty().then_some(())).await;
     let jobs: Api<Job> = Api::all(harness.client.clone());
     let selector = format!("{}={}", labels::INSTALLATION, harness.installation);

@@ -8,8 +8,8 @@ use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 use volley_api::{LoadTestRun, labels};
-use volley_storage::documents::{Counters, DOCUMENT_VERSION, FailedStage, Manifest, WorkerFailure};
-use volley_storage::keys::WorkerAttempt;
+use volley_storage::documents::{CloseDecision, Counters, DOCUMENT_VERSION, FailedStage, Manifest, WorkerFailure};
+use volley_storage::keys::{self, WorkerAttempt};
 
 use super::harness::Harness;
 
@@ -76,6 +76,14 @@ impl Harness {
             };
             self.storage.objects().put_document_once(&key, &manifest).await.unwrap();
         }
+    }
+
+    /// Both workers upload, the operator closes the list, the aggregator writes its result.
+    pub(super) async fn play_to_the_result(&self, run: &LoadTestRun) -> CloseDecision {
+        self.play_manifests(run, &[0, 1]).await;
+        let close = self.document(&keys::close(&run.uid().unwrap())).await;
+        self.play_result(run, 2).await;
+        close
     }
 
     /// The aggregator writes its result.

@@ -35,13 +35,11 @@ async fn a_target_by_kubeconfig_follows_its_secret_and_runs_with_the_rights_of_i
 
     harness.remove_kubeconfig().await;
     harness.target_until("without the Secret it is not", |target| is(target, ConditionType::Ready, "False")).await;
-    harness.play_manifests(&run, &[0, 1]).await;
-    let close: CloseDecision = harness.document(&keys::close(&run.uid().unwrap())).await;
+    let close = harness.play_to_the_result(&run).await;
     assert!(
         close.workers.iter().all(|worker| worker.manifest.is_some()),
         "results come through the storage: {close:?}"
     );
-    harness.play_result(&run, 2).await;
     harness.until(&run, Phase::Succeeded).await;
     harness.write_kubeconfig(&relay).await;
     let ended = harness.until_cleaned(&run).await;
@@ -66,7 +64,7 @@ async fn a_run_that_is_deleted_while_its_region_is_away_ends_and_is_swept_when_t
     relay.cut();
     harness.delete_run(&run).await;
     let gone = std::time::Instant::now();
-    eventually("the run is gone", Duration::from_secs(120), async || {
+    eventually("the run is gone", Duration::from_mins(2), async || {
         harness.run_api().get_opt(&run.name_any()).await.unwrap().is_none().then_some(())
     })
     .await;
@@ -79,7 +77,7 @@ async fn a_run_that_is_deleted_while_its_region_is_away_ends_and_is_swept_when_t
     assert!(jobs.get_opt(&job.name_any()).await.unwrap().is_some(), "nobody could delete the Job");
 
     relay.mend();
-    let swept = Duration::from_secs(60);
+    let swept = Duration::from_mins(1);
     eventually("the Job is swept", swept, async || {
         jobs.get_opt(&job.name_any()).await.unwrap().is_none().then_some(())
     })
@@ -114,9 +112,7 @@ async fn a_target_that_is_deleted_waits_for_its_run_and_a_paused_one_takes_no_ne
 
     harness.play_ready(&job, 2).await;
     harness.until(&run, Phase::Running).await;
-    harness.play_manifests(&run, &[0, 1]).await;
-    let _: CloseDecision = harness.document(&keys::close(&run.uid().unwrap())).await;
-    harness.play_result(&run, 2).await;
+    harness.play_to_the_result(&run).await;
     harness.until_cleaned(&run).await;
     eventually("then it goes", SOON, async || targets.get_opt(&harness.target).await.unwrap().is_none().then_some(()))
         .await;
