@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -75,6 +75,12 @@ impl Worker {
         let (task, _sender) = self.collector.take().unwrap();
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
+        // The kernel frees the address of a killed process; here the probe's task is cancelled, and lets go of it a little later.
+        let deadline = Instant::now() + LONGEST;
+        while let Err(error) = TcpListener::bind(self.settings.listen).await {
+            assert!(Instant::now() < deadline, "{} is not free: {error}", self.settings.listen);
+            sleep(Duration::from_millis(10)).await;
+        }
         self.start_collector();
     }
 
@@ -158,7 +164,7 @@ fn launcher(control: &Path, work: &Path) -> Child {
 }
 
 async fn free_address() -> SocketAddr {
-    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 async fn get(address: SocketAddr, path: &str) -> String {
