@@ -7,6 +7,8 @@
 //! * A union (exactly one of several fields) has no `oneOf`, because the API server's words for it name no field and keep the
 //!   rules from being checked. A rule of the catalogue says it instead; the properties stay listed.
 //! * Lists of conditions have limits: `metav1.Condition` states none in its type, only its documentation does.
+//! * A status has `observedGeneration: -1` until the operator writes one: whoever waits by kstatus (Helm, Flux) takes an object that
+//!   says nothing for settled, and would be gone before the run began.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
@@ -17,6 +19,8 @@ use crate::{LoadTest, LoadTestRun, RegionTarget};
 
 /// Most conditions of an object.
 const CONDITIONS_MAX: u32 = 32;
+/// `status.observedGeneration` of an object that the operator has not seen; no generation is below 1.
+const NOT_OBSERVED: i64 = -1;
 /// Where the only version's schema stands in a CRD.
 const SCHEMA_POINTER: &str = "/spec/versions/0/schema/openAPIV3Schema";
 
@@ -138,6 +142,8 @@ fn finished(kind: Kind) -> Result<Value, SchemaError> {
     let mut crd = serde_json::to_value(kind.derived()).map_err(|source| SchemaError::Json { kind, source })?;
     let schema = crd.pointer_mut(SCHEMA_POINTER).ok_or(SchemaError::SchemaMissing { kind })?;
     tidy(schema);
+    let status = schema.pointer_mut("/properties/status").ok_or(SchemaError::SchemaMissing { kind })?;
+    status["default"] = json!({"observedGeneration": NOT_OBSERVED});
     for rule in rules::of(kind) {
         for at in rule.at {
             let place = field_schema(schema, at).ok_or(SchemaError::RuleWithoutField { kind, rule: rule.name, at })?;
@@ -295,9 +301,12 @@ mod tests {
                 "LoadTest.spec.start = {}",
                 "LoadTest.spec.start.quorumPercent = 100",
                 "LoadTest.spec.start.timeout = \"15m\"",
+                "LoadTest.status = {\"observedGeneration\":-1}",
+                "LoadTestRun.status = {\"observedGeneration\":-1}",
                 "RegionTarget.spec.connection.kubeconfig.key = \"kubeconfig\"",
                 "RegionTarget.spec.fargate = true",
                 "RegionTarget.spec.paused = false",
+                "RegionTarget.status = {\"observedGeneration\":-1}",
             ]
         );
     }

@@ -83,6 +83,31 @@ pub fn span(milliseconds: u64) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
+/// Seconds of a text of [`time_us`] or [`mean_time`]; `None`: it is none.
+#[must_use]
+pub fn seconds_of(time: &str) -> Option<f64> {
+    match time.strip_suffix("ms") {
+        Some(number) => Some(quantity_of(number)? / 1e3),
+        None => quantity_of(time.strip_suffix('s')?),
+    }
+}
+
+/// Events per second of a text of [`rate`]; `None`: it is none.
+#[must_use]
+pub fn per_second_of(rate: &str) -> Option<f64> {
+    quantity_of(rate.strip_suffix("/s")?)
+}
+
+/// The part of the whole, 0 to 1, of a text of [`ratio`]; `None`: it is none.
+#[must_use]
+pub fn part_of(ratio: &str) -> Option<f64> {
+    Some(quantity_of(ratio.strip_suffix('%')?)? / 100.0)
+}
+
+fn quantity_of(number: &str) -> Option<f64> {
+    number.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)
+}
+
 /// `numerator / denominator` with three significant digits, without trailing zeros of a fraction.
 /// Whole numbers above three digits keep all of them.
 fn significant(numerator: u128, denominator: u128) -> String {
@@ -173,6 +198,20 @@ mod tests {
         assert_eq!(span(milliseconds), expected);
     }
 
+    #[rstest]
+    #[case::a_time(seconds_of("142ms"), Some(0.142))]
+    #[case::a_long_time(seconds_of("1.23s"), Some(1.23))]
+    #[case::no_time(seconds_of("398/s"), None)]
+    #[case::no_number(seconds_of("NaNs"), None)]
+    #[case::a_negative_time(seconds_of("-1s"), None)]
+    #[case::a_rate(per_second_of("398/s"), Some(398.0))]
+    #[case::no_rate(per_second_of("398"), None)]
+    #[case::a_ratio(part_of("12.5%"), Some(0.125))]
+    #[case::no_ratio(part_of("1"), None)]
+    fn figures_read_back(#[case] found: Option<f64>, #[case] expected: Option<f64>) {
+        assert_eq!(found, expected);
+    }
+
     #[test]
     fn a_mean_of_nothing_is_absent() {
         assert_eq!(mean_time(0, 0), None);
@@ -183,6 +222,16 @@ mod tests {
         #[test]
         fn a_span_reads_back_as_the_same_duration(milliseconds in 0_u64..=3_600_000_000) {
             prop_assert_eq!(span(milliseconds).parse::<crate::Duration>().unwrap().milliseconds(), milliseconds);
+        }
+
+        #[test]
+        #[allow(clippy::cast_precision_loss, reason = "half a percent is enough")]
+        fn what_is_read_back_is_within_half_a_percent(number in 1_u64..=137_438_953_472, of in 1_u64..=1_000_000) {
+            let near = |read: Option<f64>, exact: f64| (read.unwrap() - exact).abs() <= exact * 0.005 + 1e-9;
+            prop_assert!(near(seconds_of(&time_us(number)), number as f64 / 1e6));
+            prop_assert!(near(per_second_of(&rate(number, 1_000_000)), number as f64));
+            let part = of.min(number);
+            prop_assert!(near(part_of(&ratio(part, number)), part as f64 / number as f64));
         }
 
         #[test]

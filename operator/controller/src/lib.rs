@@ -26,6 +26,8 @@ mod run;
 pub mod settings;
 
 #[cfg(test)]
+mod argocd;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod ratchet;

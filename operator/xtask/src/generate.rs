@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use volley_api::crd::{self, Kind};
 
-use crate::reference;
 use crate::repository::{Error, Repository};
+use crate::{argocd, reference};
 
 /// How the files are made; it stands in each of them and in the words about drift.
 pub(crate) const COMMAND: &str = "cargo xtask generate";
 /// Where the golden CRDs are.
 const CRDS: &str = "crds";
-/// Folders with copies of the CRDs, where the chart exists.
-const COPIES: [(&str, &str); 2] = [("charts/volley", "crds"), ("charts/volley-crds", "templates")];
+/// Charts with copies of the CRDs, where the chart exists: folder, and whether Helm would delete them with the release.
+const COPIES: [(&str, &str, bool); 2] = [("charts/volley", "crds", false), ("charts/volley-crds", "templates", true)];
 
 /// A file that follows from the code.
 struct Generated {
@@ -67,18 +67,31 @@ fn generated(repository: &Repository) -> Result<Vec<Generated>, Error> {
     for kind in Kind::ALL {
         let crd = crd::crd(kind)?;
         let name = format!("{}.yaml", crd.metadata.name.clone().unwrap_or_default());
-        let value = serde_json::to_value(&crd).map_err(|error| Error::Yaml(error.to_string()))?;
-        let body = serde_saphyr::to_string(&plain(value)).map_err(|error| Error::Yaml(error.to_string()))?;
-        let content = format!("# Made by `{COMMAND}`. Do not edit.\n{}\n", body.trim_end());
-        files.push(Generated { path: format!("{CRDS}/{name}"), content: content.clone() });
-        for (chart, folder) in COPIES {
+        let value = plain(serde_json::to_value(&crd).map_err(|error| Error::Yaml(error.to_string()))?);
+        files.push(Generated { path: format!("{CRDS}/{name}"), content: yaml(&value)? });
+        for (chart, folder, deleted) in COPIES {
             if repository.path(chart).is_dir() {
-                files.push(Generated { path: format!("{chart}/{folder}/{name}"), content: content.clone() });
+                let content = yaml(&if deleted { kept(value.clone()) } else { value.clone() })?;
+                files.push(Generated { path: format!("{chart}/{folder}/{name}"), content });
             }
         }
     }
     files.push(Generated { path: "docs/reference/objects.md".into(), content: reference::objects()? });
+    if let Some(content) = argocd::config_map(repository)? {
+        files.push(Generated { path: argocd::CONFIG_MAP.into(), content });
+    }
     Ok(files)
+}
+
+fn yaml(value: &Value) -> Result<String, Error> {
+    let body = serde_saphyr::to_string(value).map_err(|error| Error::Yaml(error.to_string()))?;
+    Ok(format!("# Made by `{COMMAND}`. Do not edit.\n{}\n", body.trim_end()))
+}
+
+/// A CRD that stays when its release is uninstalled: with it all objects of its kind would go, and their runs' results with them.
+fn kept(mut crd: Value) -> Value {
+    crd["metadata"]["annotations"]["helm.sh/resource-policy"] = "keep".into();
+    crd
 }
 
 /// The same document on every machine: keys sorted whatever the map type that a build chose, whole numbers without a point.

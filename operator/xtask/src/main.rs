@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command of developers speaks on its standard output")]
 
+mod argocd;
 mod check;
 mod generate;
 mod reference;
@@ -22,7 +23,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make the CRDs, their copies in the charts and the reference of the objects anew from the code
+    /// Make the CRDs, their copies in the charts, the reference of the objects and the ConfigMap for Argo CD anew
     Generate {
         /// Change nothing; fail where a file differs from what would be made
         #[arg(long)]

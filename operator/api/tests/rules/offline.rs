@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
 use volley_api::crd::Kind;
 use volley_api::validate::{Validator, rules};
 
@@ -61,6 +62,22 @@ fn names_and_messages_of_rules_are_unique_within_a_kind() {
             assert!(!rule.message.contains('\n') && rule.message.len() <= 200, "{}", rule.name);
         }
     }
+}
+
+#[test]
+fn what_the_actions_of_argo_cd_make_is_accepted() {
+    let made = |name: &str| -> Value {
+        let path = format!("{}/../../gitops/test/testdata/created/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+        serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let validator = Validator::new().unwrap();
+    for name in ["LoadTest-run", "LoadTestRun-run-again"] {
+        assert_eq!(validator.check(Kind::LoadTestRun, &made(name)), []);
+    }
+    let before = made("LoadTest-run");
+    let stopped = json!({"apiVersion": before["apiVersion"], "kind": before["kind"], "metadata": before["metadata"],
+        "spec": made("LoadTestRun-stop")});
+    assert_eq!(validator.check_change(Kind::LoadTestRun, &before, &stopped), []);
 }
 
 /// `spec.regions[3].target` as a rule names it.

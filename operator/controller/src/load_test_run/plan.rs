@@ -24,7 +24,7 @@ mod ramp;
 mod wording;
 
 #[cfg(test)]
-mod tables;
+pub(crate) mod tables;
 #[cfg(test)]
 mod world;
 

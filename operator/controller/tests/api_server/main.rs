@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails loudly, its support too")]
 
+mod gitops;
 mod harness;
 mod players;
 mod regions;

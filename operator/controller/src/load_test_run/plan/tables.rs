@@ -18,18 +18,18 @@ use crate::definition::Problem;
 use crate::fixtures;
 use observed::{Frozen, JobEnd, JobSeen, PodSeen, RegionSeen, Rival, RivalState, Waiting, WaitingKind};
 
-fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     format!("2026-11-25T{text}Z").parse().unwrap()
 }
 
-const POLICY: Policy = Policy { start_delay: SignedDuration::from_secs(5) };
+pub(crate) const POLICY: Policy = Policy { start_delay: SignedDuration::from_secs(5) };
 
 fn uid() -> String {
     fixtures::definition().run.uid
 }
 
 /// A run that was just created and adopted, with its LoadTest.
-fn fresh() -> Observed {
+pub(crate) fn fresh() -> Observed {
     let load_test = fixtures::load_test(json!({}));
     let run: LoadTestRun = serde_json::from_value(json!({
         "apiVersion": "volley.dev/v1alpha1",
@@ -62,7 +62,7 @@ fn fresh() -> Observed {
     }
 }
 
-fn claimed() -> Observed {
+pub(crate) fn claimed() -> Observed {
     let mut observed = fresh();
     observed.load_test.as_mut().unwrap().status = Some(serde_json::from_value(json!({"active": [uid()]})).unwrap());
     observed
@@ -78,13 +78,13 @@ fn frozen() -> Observed {
 }
 
 /// The status of the plan before is what is seen next.
-fn follow(observed: &mut Observed, now: Timestamp) -> Plan {
+pub(crate) fn follow(observed: &mut Observed, now: Timestamp) -> Plan {
     let plan = plan(observed, &POLICY, now);
     observed.run.status = Some(plan.status.clone());
     plan
 }
 
-fn job(parallelism: u32, ready: u32) -> JobSeen {
+pub(crate) fn job(parallelism: u32, ready: u32) -> JobSeen {
     JobSeen {
         uid: "job-uid".into(),
         run_uid: uid(),
@@ -97,7 +97,7 @@ fn job(parallelism: u32, ready: u32) -> JobSeen {
 }
 
 /// Planned, with the given worker Job and an aggregator.
-fn provisioned(job: JobSeen) -> Observed {
+pub(crate) fn provisioned(job: JobSeen) -> Observed {
     let mut observed = frozen();
     follow(&mut observed, at("10:00:01"));
     observed.regions.get_mut("local").unwrap().job = Some(job);
@@ -106,7 +106,7 @@ fn provisioned(job: JobSeen) -> Observed {
 }
 
 /// The start is decided, two workers of two are at the gate.
-fn started() -> Observed {
+pub(crate) fn started() -> Observed {
     let mut observed = provisioned(job(2, 2));
     follow(&mut observed, at("10:00:05"));
     observed.start = Some(StartDecision {
@@ -126,7 +126,7 @@ fn stop(reason: StopReason, at: Timestamp) -> StopDecision {
     StopDecision { version: 1, reason, message: "too hot".into(), at }
 }
 
-fn closed(stopped: Option<StopReason>) -> Observed {
+pub(crate) fn closed(stopped: Option<StopReason>) -> Observed {
     let mut observed = started();
     follow(&mut observed, at("10:00:30"));
     observed.stop = stopped.map(|reason| stop(reason, at("10:00:28")));
@@ -134,7 +134,7 @@ fn closed(stopped: Option<StopReason>) -> Observed {
     observed
 }
 
-fn result(verdict: Verdict, started: i64, partial: i64) -> RunResult {
+pub(crate) fn result(verdict: Verdict, started: i64, partial: i64) -> RunResult {
     serde_json::from_value(json!({
         "requests": 100, "errors": 1, "errorRate": "1%", "requestRate": "10/s", "bytes": 1, "verdict": verdict,
         "coverage": {"workersPlanned": 2, "workersMeasured": started, "partial": partial, "complete": started == 2},
