@@ -18,6 +18,7 @@ check_go() {
     return 1
   fi
   (cd "$VOLLEY_ROOT/container/target" && go vet ./... && go test ./...)
+  "$VOLLEY_ROOT/gitops/test/check"
 }
 
 check_generated() {
@@ -28,7 +29,11 @@ check_chart() {
   helm lint --strict --quiet "$VOLLEY_ROOT/charts/volley" --set image.volley=volley:test --set image.worker=worker:test
   helm lint --strict --quiet "$VOLLEY_ROOT/charts/volley" --set image.volley=volley:test --set image.worker=worker:test \
     --set storage.embedded.enabled=false --set-string serviceAccounts.operator.annotations."eks\.amazonaws\.com/role-arn"=arn:aws:iam::1:role/volley
+  helm lint --strict --quiet "$VOLLEY_ROOT/charts/volley" --set image.volley=volley:test --set image.worker=worker:test \
+    --set metrics.serviceMonitor.enabled=true --set metrics.rules.enabled=true --set metrics.dashboard.enabled=true
   helm lint --strict --quiet "$VOLLEY_ROOT/charts/volley-region"
+  helm lint --strict --quiet "$VOLLEY_ROOT/charts/volley-crds"
+  helm lint --strict --quiet "$VOLLEY_ROOT/examples/chart"
   if helm template volley "$VOLLEY_ROOT/charts/volley" >/dev/null 2>&1; then
     echo "the chart renders without images; it must say that image.volley is required" >&2
     return 1

@@ -163,6 +163,17 @@ install_helm() {
   with_progress "$VOLLEY_CACHE/logs/build-helm.log" env GOBIN="$VOLLEY_BIN" go install "helm.sh/helm/v4/cmd/helm@$HELM_VERSION"
 }
 
+# Without the ways to discover targets, each of which brings the client of a cloud: rules need none.
+PROMTOOL_VERSION=v0.316.0
+install_promtool() {
+  if [[ -x $VOLLEY_BIN/promtool ]] && go version -m "$VOLLEY_BIN/promtool" | grep -q "prometheus/prometheus.$PROMTOOL_VERSION"; then
+    echo "    up to date"
+    return
+  fi
+  with_progress "$VOLLEY_CACHE/logs/build-promtool.log" env CGO_ENABLED=0 GOBIN="$VOLLEY_BIN" \
+    go install -trimpath -tags remove_all_sd "github.com/prometheus/prometheus/cmd/promtool@$PROMTOOL_VERSION"
+}
+
 build_volley() {
   (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-volley.log" cargo build --locked --package volley)
   install -m 0755 "$CARGO_TARGET_DIR/debug/volley" "$VOLLEY_BIN/volley"

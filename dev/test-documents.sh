@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Runs the commands of docs/users: every block that begins with "```sh test", page by page, in one shell each, in order.
+# Runs the commands of docs/users: every block that begins with "```sh test", page by page, in one shell each, in order. Three pages at
+# once: they mostly wait for their runs, and each uses tests of its own.
 # Needs a cluster with Volley and the target, in KUBECONFIG.
 source "$(dirname "$0")/steps.sh"
+
+PAGES_AT_ONCE=3
 
 run_page() {
   local page=$1 script folder
@@ -11,16 +14,28 @@ run_page() {
     return
   fi
   folder=$(mktemp -d)
-  ln -s "$VOLLEY_ROOT/examples" "$folder/examples"
-  echo "    ${page##*/}"
+  ln -s "$VOLLEY_ROOT/examples" "$VOLLEY_ROOT/charts" "$folder"
   if ! (cd "$folder" && bash -euo pipefail -c "$script" >"$folder/output" 2>&1); then
     tail -n 40 "$folder/output" >&2
     echo "error: the commands of $page do not work" >&2
     return 1
   fi
+  echo "    ${page##*/}: done in $SECONDS s"
   rm -rf "$folder"
 }
 
+failures=0
+running=0
 for page in "$VOLLEY_ROOT"/docs/users/*.md; do
-  run_page "$page"
+  if ((running == PAGES_AT_ONCE)); then
+    wait -n || failures=$((failures + 1))
+    running=$((running - 1))
+  fi
+  (SECONDS=0 && run_page "$page") &
+  running=$((running + 1))
 done
+while ((running > 0)); do
+  wait -n || failures=$((failures + 1))
+  running=$((running - 1))
+done
+((failures == 0))

@@ -29,10 +29,16 @@ fuzz)
   step "Check the toolchains" check_toolchains
   "$VOLLEY_ROOT/dev/fuzz.sh"
   ;;
+rules)
+  step "Check the toolchains" check_toolchains
+  step "Build promtool" install_promtool
+  step "Alert rules" "$VOLLEY_ROOT/dev/monitoring/test.sh"
+  ;;
 *)
-  echo "usage: make test-full PART=cluster|examples|fuzz" >&2
+  echo "usage: make test-full PART=cluster|examples|fuzz|rules" >&2
   echo "  cluster   development clusters side by side, killed and cleaned" >&2
   echo "  examples  every example of examples/ on a real cluster" >&2
+  echo "  rules     the alert rules, by Prometheus' own tester" >&2
   echo "  fuzz      every fuzz target for VOLLEY_FUZZ_SECONDS (900), two at a time" >&2
   exit 2
   ;;

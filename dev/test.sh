@@ -35,6 +35,29 @@ prepared_tests() {
     --test rules --test aggregation --test api_server --test one_run_per_call --test two_workers -- --ignored)
 }
 
+# Writes every state of every object to a file for each kind, until stop_recording: Argo CD's scripts are run over them.
+record_objects() {
+  export VOLLEY_RECORDED_OBJECTS=$VOLLEY_CACHE/recorded-objects
+  rm -rf "$VOLLEY_RECORDED_OBJECTS"
+  mkdir -p "$VOLLEY_RECORDED_OBJECTS"
+  recorders=()
+  local kind
+  for kind in loadtests loadtestruns regiontargets; do
+    kubectl get "$kind" --all-namespaces --watch --output=json >"$VOLLEY_RECORDED_OBJECTS/$kind.json" 8>&- &
+    recorders+=($!)
+  done
+}
+
+stop_recording() {
+  kill "${recorders[@]}"
+  wait "${recorders[@]}" 2>/dev/null || true
+}
+
+check_recorded_objects() {
+  stop_recording
+  "$VOLLEY_ROOT/gitops/test/check"
+}
+
 acceptance_tests() {
   export VOLLEY_ACCEPTANCE_KUBECONFIG=$KUBECONFIG
   (cd "$VOLLEY_ROOT" && RUST_TEST_THREADS=3 cargo test --locked --workspace \
@@ -60,6 +83,8 @@ step "Tests against the API server and real workers" prepared_tests
 step "Remove the API server" "$VOLLEY_BIN/cluster" down api-test
 step "Build the images" build_images
 cluster_with_volley test
+record_objects
 step "Whole runs on the cluster" acceptance_tests
 step "The commands of the documents" "$VOLLEY_ROOT/dev/test-documents.sh"
+step "Argo CD's scripts over the objects of these runs" check_recorded_objects
 print_times

@@ -14,6 +14,11 @@ pub(crate) trait Classified: std::error::Error {
 
     /// Somebody else wrote first: no fault, look again.
     fn is_conflict(&self) -> bool;
+
+    /// The storage failed, or could not be reached.
+    fn is_of_storage(&self) -> bool {
+        false
+    }
 }
 
 /// First pause after a transient error; it doubles with each.

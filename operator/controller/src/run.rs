@@ -287,14 +287,21 @@ where
 {
     let step = move |object: Arc<K>, context: Arc<Context>| async move {
         let started = Instant::now();
+        let in_progress = context.metrics.begun(kind);
         let name = title(&*object);
         let result = reconcile(object, Arc::clone(&context)).await;
+        drop(in_progress);
         let outcome = match &result {
             Ok(_) => {
                 context.failures.forget(&name);
                 Outcome::Success
             }
-            Err(error) => Outcome::from(error.class()),
+            Err(error) => {
+                if error.is_of_storage() {
+                    context.metrics.storage_error(error.class());
+                }
+                Outcome::from(error.class())
+            }
         };
         context.metrics.reconciled(kind, outcome, started.elapsed(), (context.now)().as_second());
         result
@@ -304,8 +311,11 @@ where
         .run(step, after_error, context)
         .for_each(move |result| {
             match result {
-                // The object was deleted while it waited: nothing to do.
-                Ok(_) | Err(controller::Error::ObjectNotFound(_) | controller::Error::ReconcilerFailed(..)) => {}
+                Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
+                // The object was deleted while it waited: nothing else to do.
+                Err(controller::Error::ObjectNotFound(gone)) => {
+                    watched.metrics.gone(kind, gone.namespace.as_deref().unwrap_or_default(), &gone.name);
+                }
                 Err(error) => {
                     tracing::warn!(%error, ?kind, "a watch had an error and goes on");
                     watched.metrics.watch_error(kind);

@@ -46,4 +46,8 @@ impl Classified for Error {
             Self::Storage(_) | Self::Refused(_) | Self::Incomplete(..) => false,
         }
     }
+
+    fn is_of_storage(&self) -> bool {
+        matches!(self, Self::Storage(_))
+    }
 }

@@ -27,6 +27,7 @@ pub use error::Error;
 pub use gather::Glimpses;
 
 use crate::context::Context;
+use crate::metrics::Kind;
 use crate::run::Meta;
 
 /// A run that waits for nothing is looked at again after this, against lost events.
@@ -36,6 +37,7 @@ const HEARTBEAT: Duration = Duration::from_mins(10);
 pub(crate) async fn reconcile(run: Arc<Meta<LoadTestRun>>, context: Arc<Context>) -> Result<Action, Error> {
     let (name, namespace) = (run.name_any(), run.namespace().unwrap_or_default());
     let Some(mut observed) = gather::gather(&name, &namespace, &context).await? else {
+        context.metrics.gone(Kind::LoadTestRun, &namespace, &name);
         return Ok(Action::await_change());
     };
     let start_delay = SignedDuration::try_from(context.settings.start_delay).unwrap_or(SignedDuration::MAX);
@@ -51,5 +53,6 @@ pub(crate) async fn reconcile(run: Arc<Meta<LoadTestRun>>, context: Arc<Context>
         applied => applied?,
     }
     report::report(&observed.run, &plan.status, &context).await?;
+    context.metrics.runs.saw(&observed.run, plan.status.phase);
     Ok(Action::requeue(plan.requeue.unwrap_or(HEARTBEAT)))
 }

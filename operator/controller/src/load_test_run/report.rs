@@ -3,13 +3,14 @@
 use kube::api::Api;
 use kube::{Resource, ResourceExt};
 use serde_json::json;
+use volley_api::load_test_run::EndReason;
 use volley_api::{LoadTestRun, LoadTestRunStatus, labels};
 
 use super::error::Error;
 use crate::context::Context;
 use crate::events::Notice;
 use crate::kubernetes;
-use crate::metrics::RunOutcome;
+use crate::metrics::phase_time;
 use volley_api::condition::{self, ConditionType};
 
 /// Writes what a plan says about a run, if it says something new.
@@ -26,12 +27,26 @@ pub(super) async fn report(run: &LoadTestRun, status: &LoadTestRunStatus, contex
         Err(error) if error.code() == Some(404) => return Ok(()),
         Err(error) => return Err(error.into()),
     }
-    let phase = |status: &LoadTestRunStatus| status.phase.and_then(RunOutcome::of);
-    if let (None, Some(outcome)) = (phase(&before), phase(&after)) {
-        context.metrics.run_finished(outcome);
-    }
+    count(run, &before, &after, context);
     context.events.tell(&run.object_ref(&()), notices(&before, &after)).await;
     Ok(())
+}
+
+/// Counts the end of a run, and the time that it spent in the phase which it leaves.
+fn count(run: &LoadTestRun, before: &LoadTestRunStatus, after: &LoadTestRunStatus, context: &Context) {
+    let created = run.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    if let (Some(phase), Some(created)) = (before.phase.filter(|phase| Some(*phase) != after.phase), created)
+        && let Some(time) = phase_time(before, created, (context.now)())
+    {
+        context.metrics.phase_left(phase, time);
+    }
+    let end = |status: &LoadTestRunStatus| -> Option<EndReason> {
+        let ended = condition::is_true(&status.conditions, ConditionType::Finished);
+        condition::find(&status.conditions, ConditionType::Succeeded).filter(|_| ended)?.reason.parse().ok()
+    };
+    if let (None, Some(reason)) = (end(before), end(after)) {
+        context.metrics.run_finished(reason);
+    }
 }
 
 /// The part of a status that the operator writes.

@@ -22,16 +22,19 @@ pub use observed::Probes;
 pub(crate) use observed::is_held;
 
 use crate::context::Context;
+use crate::metrics::Kind;
 
 /// One step of a RegionTarget.
 pub(crate) async fn reconcile(target: Arc<RegionTarget>, context: Arc<Context>) -> Result<Action, Error> {
     apply::watch(&context).await;
     let Some(observed) = gather::gather(&target.name_any(), &context).await? else {
+        context.metrics.gone(Kind::RegionTarget, "", &target.name_any());
         return Ok(Action::await_change());
     };
     let fault = validate::validate(&observed);
     let plan = plan::plan(&observed, fault.as_deref(), (context.now)());
     apply::apply(&plan.actions, &observed, &context).await?;
     report::report(&observed.target, &plan.status, &context).await?;
+    context.metrics.regions.saw(&observed.target, &plan.status);
     Ok(Action::requeue(plan.requeue))
 }

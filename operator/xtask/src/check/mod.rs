@@ -3,6 +3,7 @@
 mod crates;
 mod examples;
 mod files;
+mod monitoring;
 
 use volley_api::validate::Validator;
 
@@ -11,11 +12,13 @@ use crate::repository::{Error, Repository};
 /// All complaints; none means that the house is in order.
 pub(crate) fn all(repository: &Repository) -> Result<Vec<String>, Error> {
     let mut complaints = crates::complaints(&repository.packages()?);
+    complaints.extend(monitoring::complaints(repository)?);
     let validator = Validator::new()?;
     for path in repository.files()? {
         let Some(text) = repository.read(&path).ok().flatten() else { continue };
         complaints.extend(files::complaints(&path, &text));
-        if path.starts_with("examples/") {
+        // Templates of the example's chart are no manifests yet.
+        if path.starts_with("examples/") && !path.contains("/templates/") {
             complaints.extend(examples::complaints(&validator, &path, &text));
         }
     }
