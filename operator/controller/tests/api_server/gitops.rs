@@ -1,4 +1,4 @@
-//! What GitOps tools do with manifests: apply them again and again, look for drift, and wait for objects to settle.
+//! What tools that sync from Git do with manifests: apply them again and again, look for drift, and wait for objects to settle.
 
 use std::time::Duration;
 
