@@ -56,7 +56,7 @@ CARGO_DENY_VERSION=0.20.2
 check_licences() {
   if ! "$VOLLEY_BIN/cargo-deny" --version 2>/dev/null | grep -q "$CARGO_DENY_VERSION"; then
     with_progress "$VOLLEY_CACHE/logs/cargo-deny.log" \
-      cargo install --locked --quiet --root "$VOLLEY_CACHE" "cargo-deny@$CARGO_DENY_VERSION"
+      cargo install --locked --quiet --debug --root "$VOLLEY_CACHE" "cargo-deny@$CARGO_DENY_VERSION"
   fi
   (cd "$VOLLEY_ROOT" && cargo-deny --offline check --hide-inclusion-graph licenses bans sources)
 }

@@ -59,6 +59,7 @@ by a link named kubectl.`,
 		"folder with the programs coredns and pause (default: the folder of this program)")
 	root.AddCommand(newUp(shared), newDown(shared), newList(shared), newKubeconfig(shared), newState(shared),
 		newDescribe(shared), newLoad(shared), newKubectl(shared), newExec(shared),
+		newDistance(shared), newCut(shared), newMend(shared), newDelayLine(),
 		newSupervise(), newStorageProvisioner())
 	return root
 }
