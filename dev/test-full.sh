@@ -2,8 +2,18 @@
 # `make test-full PART=...`: the long tests. Results go to docs/verification.md.
 source "$(dirname "$0")/steps.sh"
 source "$VOLLEY_ROOT/dev/install.sh"
+source "$VOLLEY_ROOT/dev/regions.sh"
 
 part=${1:-}
+
+# regions_tests TEST THREADS REGION...
+regions_tests() {
+  local test=$1 threads=$2
+  shift 2
+  export VOLLEY_ACCEPTANCE_KUBECONFIG=$KUBECONFIG VOLLEY_BINARY=$VOLLEY_BIN/volley VOLLEY_REGIONS="$*"
+  (cd "$VOLLEY_ROOT" && RUST_TEST_THREADS=$threads cargo test --locked --workspace --test "$test" -- --ignored --nocapture)
+}
+
 one_at_a_time
 case $part in
 cluster)
@@ -34,12 +44,30 @@ rules)
   step "Build promtool" install_promtool
   step "Alert rules" "$VOLLEY_ROOT/dev/monitoring/test.sh"
   ;;
+regions)
+  regions=(ashburn dublin tokyo sydney)
+  step "Check the toolchains" check_toolchains
+  step "Install Debian packages" install_packages
+  step "Build the development cluster" build_cluster_program
+  step "Build helm" install_helm
+  step "Build volley" build_volley
+  step "Build the images" build_images
+  cluster_with_volley hub
+  step "Let other clusters reach the storage" let_regions_reach_storage hub
+  step "Start four more clusters" "$VOLLEY_BIN/cluster" up "${regions[@]}"
+  step "Make them regions of the hub" join_regions hub "${regions[@]}"
+  step "Make one of them a second hub over another" second_hub sydney tokyo
+  step "One test over five regions" regions_tests regions 1 "${regions[@]}"
+  step "Regions that go away" regions_tests region_faults 4 "${regions[@]}"
+  step "Remove the clusters" "$VOLLEY_BIN/cluster" down hub "${regions[@]}"
+  ;;
 *)
-  echo "usage: make test-full PART=cluster|examples|fuzz|rules" >&2
+  echo "usage: make test-full PART=cluster|examples|fuzz|regions|rules" >&2
   echo "  cluster   development clusters side by side, killed and cleaned" >&2
   echo "  examples  every example of examples/ on a real cluster" >&2
   echo "  rules     the alert rules, by Prometheus' own tester" >&2
   echo "  fuzz      every fuzz target for VOLLEY_FUZZ_SECONDS (900), two at a time" >&2
+  echo "  regions   one test over five clusters: distance, cuts, lost workers, two hubs" >&2
   exit 2
   ;;
 esac

@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use kube::api::{Api, ListParams, ResourceExt};
 use kube::{Client, Config, config::KubeConfigOptions, config::Kubeconfig};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -59,12 +59,11 @@ pub struct Storage {
 impl Bench {
     /// Connects to the cluster that the environment names.
     pub async fn connect() -> Self {
-        let named = |variable: &str| {
-            std::env::var(variable).unwrap_or_else(|_| {
-                panic!("{variable} is not set: run these tests by `make test`, which prepares a cluster")
-            })
-        };
-        let kubeconfig = PathBuf::from(named("VOLLEY_ACCEPTANCE_KUBECONFIG"));
+        Self::connect_to(PathBuf::from(named("VOLLEY_ACCEPTANCE_KUBECONFIG"))).await
+    }
+
+    /// Connects to the cluster of a kubeconfig.
+    pub async fn connect_to(kubeconfig: PathBuf) -> Self {
         let volley = PathBuf::from(named("VOLLEY_BINARY"));
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let config = Kubeconfig::read_from(&kubeconfig).expect("the kubeconfig can be read");
@@ -118,6 +117,13 @@ impl Bench {
         runs.retain(|run| run.spec.load_test == test);
         runs.sort_by_key(|run| (run.creation_timestamp(), run.name_any()));
         runs
+    }
+
+    /// Where this cluster and those of the regions reach the target: they know its address, not its name.
+    pub async fn target_address(&self) -> String {
+        let services: Api<Service> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let service = services.get("volley-target").await.expect("the target's Service is there");
+        service.spec.and_then(|spec| spec.cluster_ip).expect("it has an address")
     }
 
     /// Waits until the newest run of a test is as wanted.
@@ -233,6 +239,12 @@ impl Bench {
         };
         Storage { objects: ObjectStore::with_key(&settings, &keys), _forward: forward }
     }
+}
+
+fn named(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run these tests by `make test` or `make test-full`, which prepare a cluster")
+    })
 }
 
 /// Status of a condition of a run.

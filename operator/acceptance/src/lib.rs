@@ -13,6 +13,8 @@
 
 pub mod bench;
 pub mod manifests;
+pub mod regions;
 pub mod witness;
 
 pub use bench::{Bench, Outcome};
+pub use regions::Region;

@@ -46,6 +46,18 @@ spec:
     )
 }
 
+/// A Locust test over several regions that aims at an address which all of them reach, with its raw samples kept.
+/// `policy` is further YAML of the spec, indented by two spaces.
+#[must_use]
+pub fn over_regions(name: &str, address: &str, hold_for: &str, regions: &[(&str, u32)], policy: &str) -> String {
+    let script = VISITOR.replace("volley-target.default.svc", address).replace("constant(0.05)", "constant(0.2)");
+    let regions: Vec<_> =
+        regions.iter().map(|(target, workers)| format!("{{target: {target}, workers: {workers}}}")).collect();
+    let text = locust(name, &script, hold_for, "Once")
+        .replace("[{target: local, workers: 2}]", &format!("[{}]", regions.join(", ")));
+    format!("{text}{policy}")
+}
+
 /// A Locust file that works.
 pub const VISITOR: &str = r#"from locust import HttpUser, constant, task
 
