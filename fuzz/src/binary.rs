@@ -1,7 +1,7 @@
 //! The byte formats of ours.
 
-use volley_stats::series::SeriesSum;
-use volley_stats::{Collection, Engine, Histogram, Parser, Percentile, Recorder, Series, file};
+use volley_stats::series::{LiveSeries, SeriesSum};
+use volley_stats::{Collection, Engine, Frame, Histogram, Parser, Percentile, Recorder, Series, file};
 
 /// A histogram that is read is the same from its canonical bytes, and its percentiles are in order.
 pub fn histogram(bytes: &[u8]) {
@@ -57,6 +57,30 @@ pub fn series(bytes: &[u8]) {
     if requests(&series) < 1 << 60 {
         assert_eq!(requests(&merged), 2 * requests(&series));
     }
+}
+
+/// A frame that is read is written with the same bytes, and adding it up gives as much as it says.
+pub fn frame(bytes: &[u8]) {
+    let Ok(frame) = Frame::decode(bytes) else { return };
+    assert_eq!(frame.encode(), bytes, "equal frames have equal bytes");
+    for (second, told) in &frame.seconds {
+        assert!(*second <= frame.through && !told.is_empty());
+        let mut totals = told.totals();
+        let requests = totals.requests();
+        assert!(totals.errors <= requests);
+        totals.merge(&told.totals());
+        assert_eq!(totals.requests(), requests.saturating_mul(2).min(i64::MAX as u64));
+        let mut series = LiveSeries::new(["here"]);
+        series.add("here", *second, told.users, &totals);
+        assert_eq!(LiveSeries::decode(&series.encode()).as_ref(), Ok(&series), "what was added can be read");
+    }
+}
+
+/// A live series that is read is written with the same bytes.
+pub fn live_series(bytes: &[u8]) {
+    let Ok(series) = LiveSeries::decode(bytes) else { return };
+    assert_eq!(series.encode(), bytes, "equal series have equal bytes");
+    assert!(series.points().count() <= 3_600);
 }
 
 /// A checkpoint of a recorder that is read is written with the same bytes, and the recorder goes on.

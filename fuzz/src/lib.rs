@@ -48,6 +48,8 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("samples_k6", samples::k6),
     ("samples_molotov", samples::molotov),
     ("final_stats", final_stats::report),
+    ("frame", binary::frame),
+    ("live_series", binary::live_series),
     ("histogram", binary::histogram),
     ("worker_file", binary::worker_file),
     ("series", binary::series),

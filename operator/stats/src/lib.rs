@@ -6,6 +6,7 @@
 //! * [`statistics`] keeps exact counts, sums and [histograms](histogram) per label, and adds them up without bounds.
 //! * [`series`] keeps the same over time, in points that grow longer as the run does.
 //! * [`recorder`] fills both from samples, with the bounds of a worker.
+//! * [`frame`] is what a worker measured in a few seconds, while the load runs.
 //! * [`mod@file`] is the byte format in which a worker hands its collection to the aggregator.
 //! * [`final_stats`] reads Taurus' own summary and compares it with ours.
 //!
@@ -17,6 +18,7 @@
 
 pub mod file;
 pub mod final_stats;
+pub mod frame;
 pub mod histogram;
 mod leb128;
 pub mod percentile;
@@ -25,6 +27,7 @@ pub mod samples;
 pub mod series;
 pub mod statistics;
 
+pub use frame::{Frame, FrameRecorder};
 pub use histogram::Histogram;
 pub use percentile::Percentile;
 pub use recorder::{Limits, Recorder};

@@ -16,8 +16,8 @@ mod slots;
 mod wire;
 
 use page::Page;
-pub(crate) use slots::index_among;
 pub use slots::{HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS, Slot};
+pub(crate) use slots::{SLOTS, index_among};
 pub(crate) use wire::EncodedHistogram;
 pub use wire::{MAXIMUM_ENCODED_BYTES, WireError};
 
@@ -121,7 +121,7 @@ impl Histogram {
     }
 
     /// Non-zero counts by index, in ascending order.
-    fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
         self.directory
             .iter()
             .enumerate()
@@ -141,7 +141,7 @@ impl Histogram {
     }
 
     /// Adds counts by index. They should come in ascending order: a page is looked up once for each run of its slots.
-    fn add_all(&mut self, counts: impl Iterator<Item = (usize, u64)>) {
+    pub(crate) fn add_all(&mut self, counts: impl Iterator<Item = (usize, u64)>) {
         let mut counts = counts.peekable();
         let mut total = self.total;
         while let Some((index, _)) = counts.peek() {

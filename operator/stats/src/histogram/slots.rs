@@ -16,7 +16,7 @@ pub const SIGNIFICANT_DIGITS: u8 = 3;
 
 const SUB_BUCKET_BITS: u32 = 11;
 /// Bucket 27 holds 2³⁷ µs; it and the 27 below have 1,024 slots each, and bucket 0 has 1,024 more.
-pub(super) const SLOTS: usize = 29 * 1024;
+pub(crate) const SLOTS: usize = 29 * 1024;
 
 /// The values that share one count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Slot {
         self.low_us + (self.high_us - self.low_us).div_ceil(2)
     }
 
-    pub(super) fn at(index: usize) -> Self {
+    pub(crate) fn at(index: usize) -> Self {
         Self::of::<SUB_BUCKET_BITS>(index)
     }
 

@@ -35,7 +35,7 @@ impl Default for Limits {
 }
 
 /// A text of at most `limit` bytes; where it is longer its beginning and `…`.
-pub(super) fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
+pub(crate) fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
     const ELLIPSIS: char = '…';
     if text.len() <= limit {
         return Cow::Borrowed(text);

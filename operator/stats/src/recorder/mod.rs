@@ -14,7 +14,7 @@ pub use checkpoint::CheckpointError;
 use failures::Failures;
 use labels::{Labels, Place, Row};
 pub use limits::Limits;
-use limits::shorten;
+pub(crate) use limits::shorten;
 
 use crate::file;
 use crate::histogram::add_counts;
@@ -159,7 +159,7 @@ impl Recorder {
 }
 
 /// More executions than any Taurus configuration has.
-const MAXIMUM_EXECUTIONS: usize = 1024;
+pub(crate) const MAXIMUM_EXECUTIONS: usize = 1024;
 
 fn add_sample(label: &mut LabelStatistics, sample: &Sample<'_>, interrupted: bool, limits: &Limits) {
     let outcome = match (interrupted, sample.success) {

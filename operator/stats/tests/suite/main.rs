@@ -7,6 +7,7 @@ mod checkpoint;
 mod cross_check;
 mod file;
 mod final_stats;
+mod frames;
 mod generators;
 mod measured_reports;
 mod merging;

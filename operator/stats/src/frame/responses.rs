@@ -1,0 +1,69 @@
+//! What became of some requests.
+
+use crate::histogram::add_counts;
+use crate::samples::Sample;
+use crate::series::Figures;
+use crate::statistics::Distribution;
+
+/// How requests went: of one label, one region or all, in one second or several.
+///
+/// It can be added up like everything in this crate: commutatively and associatively.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Responses {
+    /// Response times of the requests, failed ones included, interrupted ones not.
+    pub elapsed: Distribution,
+    /// Failed requests.
+    pub errors: u64,
+    /// Requests that the stop of the run cut off. They are in no other figure.
+    pub interrupted: u64,
+    /// Bytes received.
+    pub bytes: u64,
+}
+
+impl Responses {
+    /// Requests, failed ones included, interrupted ones not.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.elapsed.count()
+    }
+
+    /// Whether there was no request, not even an interrupted one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.requests() == 0 && self.interrupted == 0
+    }
+
+    /// Adds a sample.
+    pub fn record(&mut self, sample: &Sample<'_>, interrupted: bool) {
+        if interrupted {
+            self.interrupted = add_counts(self.interrupted, 1);
+            return;
+        }
+        self.elapsed.record(sample.elapsed_us);
+        self.errors = add_counts(self.errors, u64::from(!sample.success));
+        self.bytes = add_counts(self.bytes, sample.bytes);
+    }
+
+    /// Adds other requests.
+    pub fn merge(&mut self, other: &Self) {
+        self.elapsed.merge(&other.elapsed);
+        self.errors = add_counts(self.errors, other.errors);
+        self.interrupted = add_counts(self.interrupted, other.interrupted);
+        self.bytes = add_counts(self.bytes, other.bytes);
+    }
+
+    /// The counts and sums without the distribution.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures {
+            requests: self.requests(),
+            errors: self.errors,
+            interrupted: self.interrupted,
+            bytes: self.bytes,
+            elapsed_us: u64::try_from(self.elapsed.sum_us())
+                .map_or(crate::histogram::MAXIMUM_COUNT, |sum| add_counts(0, sum)),
+            minimum_us: self.elapsed.minimum_us().unwrap_or(0),
+            maximum_us: self.elapsed.maximum_us().unwrap_or(0),
+        }
+    }
+}
