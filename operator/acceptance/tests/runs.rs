@@ -149,8 +149,14 @@ async fn a_stopped_run_ends_its_load_within_5_s_and_keeps_what_ran() {
     let test = "stopped";
     bench.apply(&manifests::locust(test, manifests::VISITOR, "120s", "Once")).await;
     let running = |run: &LoadTestRun| condition(run, "Started") == Some("True");
-    let run = bench.wait_for_run(test, Duration::from_mins(1), "started", running).await;
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    bench.wait_for_run(test, Duration::from_mins(1), "started", running).await;
+    let figures = |run: &LoadTestRun| run.status.as_ref().and_then(|status| status.live.clone());
+    let shown = |run: &LoadTestRun| figures(run).is_some_and(|live| live.users > 0 && live.p95.is_some());
+    let run = bench.wait_for_run(test, Duration::from_secs(20), "shows figures while it runs", shown).await;
+    let first = figures(&run).expect("just seen");
+    let moved = |run: &LoadTestRun| figures(run).is_some_and(|live| live.at > first.at && live.request_rate != "0/s");
+    let run = bench.wait_for_run(test, Duration::from_secs(20), "shows newer figures", moved).await;
+    println!("stopped: live figures were {first:?}, then {:?}", figures(&run));
     let runs: Api<LoadTestRun> = Api::namespaced(bench.client.clone(), NAMESPACE);
     let stop = json!({"spec": {"stop": {"reason": "seen enough"}}});
     runs.patch(&run.name_any(), &PatchParams::default(), &Patch::Merge(&stop)).await.expect("a run can be stopped");

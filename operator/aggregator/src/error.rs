@@ -57,7 +57,7 @@ pub enum AggregateError {
     #[error("merging the workers' statistics broke off: {0}; this is a fault of Volley, please report it")]
     Merging(String),
     /// The run's status could not be written.
-    #[error("failed to write status.result of LoadTestRun {namespace}/{name}: {words}")]
+    #[error("failed to write the status of LoadTestRun {namespace}/{name}: {words}")]
     Status {
         /// Namespace of the run.
         namespace: String,

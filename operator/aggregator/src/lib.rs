@@ -1,6 +1,6 @@
 //! Merges what the workers of a run uploaded.
 //!
-//! Order: read the definition → wait for `close.json` → freeze the checkpoints of workers that left no manifest → read exactly
+//! Order: read the definition → wait for `close.json`, and [follow](live) the run meanwhile → freeze the checkpoints of workers that left no manifest → read exactly
 //! the manifests that it lists, and those checkpoints → merge statistics and series of those workers → make the result (pure) → write histograms, `result.json`, rows, and last the run's status.
 //!
 //! # Guarantees
@@ -14,6 +14,7 @@
 
 pub mod error;
 pub mod gather;
+pub mod live;
 pub mod measured;
 pub mod outcome;
 pub mod over_time;
@@ -25,6 +26,7 @@ pub mod status;
 pub use error::AggregateError;
 
 use std::future::Future;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use kube::Client;
@@ -85,7 +87,12 @@ async fn aggregate(
         patience_s = patience.as_secs(),
         "waiting for the run to be closed"
     );
-    let RunDocuments { definition, start, close } = gather::documents::closed(store, definition, patience).await?;
+    let mut closed = pin!(gather::documents::closed(store, definition.clone(), patience));
+    let RunDocuments { definition, start, close } = tokio::select! {
+        closed = &mut closed => closed?,
+        // It follows as long as it is let; nothing of it decides.
+        () = live::follow(store, &definition, client) => closed.await?,
+    };
     let run_uid = definition.run.uid.as_str();
 
     let frozen = gather::checkpoints::frozen(store, run_uid, &close.workers).await?;
@@ -113,7 +120,7 @@ async fn aggregate(
     publish::rows(results, store, &definition, &close, &document).await?;
     let summary = status::summary(&document, &location);
     if let Some(client) = client {
-        publish::run_status(client, &document, &summary, &status::live(&document, close.at)).await?;
+        publish::run_status(client, &document.run, &summary, &status::live(&document, close.at)).await?;
     }
     tracing::info!(
         run_uid,

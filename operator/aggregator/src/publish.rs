@@ -8,11 +8,12 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
+use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use volley_api::LoadTestRun;
 use volley_api::labels::AGGREGATOR_MANAGER;
 use volley_api::load_test_run::{LiveFigures, RunResult};
-use volley_storage::documents::{CloseDecision, Definition, ResultDocument};
+use volley_storage::documents::{CloseDecision, Definition, ResultDocument, RunIdentity};
 use volley_storage::objects::{BYTES, PutOptions};
 use volley_storage::results::{Publication, rows_of, summary_of};
 use volley_storage::{FailureClass, ObjectError, ObjectStore, ResultStore, ResultsError, keys};
@@ -121,42 +122,53 @@ pub async fn rows(
 /// Writes `status.result` and `status.live` of the run, as field manager `volley-aggregator`.
 /// A run that is gone, or whose name another run has, needs no status: that is no error.
 ///
-/// The API server ignores a uid in a patch of a status. So the patch is first made as a dry run, whose answer says which
-/// object it would change; the real one carries that object's resource version. The right to patch is enough for both.
-///
 /// # Errors
 /// [`AggregateError::Status`].
 pub async fn run_status(
     client: &Client,
-    document: &ResultDocument,
+    run: &RunIdentity,
     result: &RunResult,
     live: &LiveFigures,
 ) -> Result<(), AggregateError> {
-    let (namespace, name) = (document.run.namespace.as_str(), document.run.name.as_str());
-    let runs: Api<LoadTestRun> = Api::namespaced(client.clone(), namespace);
-    let apply = PatchParams::apply(AGGREGATOR_MANAGER).force();
-    let dry = PatchParams { dry_run: true, ..apply.clone() };
-    let body = |version: Option<&str>| Patch::Apply(status::patch(document, result, live, version));
-    let write = || async {
-        let Some(seen) = answered(document, runs.patch_status(name, &dry, &body(None))).await? else {
-            return Ok(false);
-        };
-        if seen.metadata.uid.as_deref() != Some(document.run.uid.as_str()) {
-            return Ok(false);
-        }
-        let version = seen.metadata.resource_version.as_deref();
-        Ok(answered(document, runs.patch_status(name, &apply, &body(version))).await?.is_some())
-    };
-    if !patiently(AggregateError::class, write).await? {
-        tracing::warn!(namespace, name, "the run is gone; its result stays in the storage");
+    let status = json!({"result": result, "live": live});
+    if !patiently(AggregateError::class, || apply_status(client, run, &status)).await? {
+        tracing::warn!(namespace = run.namespace, run = run.name, "the run is gone; its result stays in the storage");
     }
     Ok(())
+}
+
+/// Writes `status.live` alone. It takes a result of an earlier process out of the status, so it is only for a run that is not
+/// closed.
+///
+/// # Errors
+/// [`AggregateError::Status`].
+pub async fn live_status(client: &Client, run: &RunIdentity, live: &LiveFigures) -> Result<(), AggregateError> {
+    apply_status(client, run, &json!({"live": live})).await.map(drop)
+}
+
+/// Applies what this process says in a run's status; false: the run is gone.
+///
+/// The API server ignores a uid in a patch of a status. So the patch is first made as a dry run, whose answer says which
+/// object it would change; the real one carries that object's resource version. The right to patch is enough for both.
+async fn apply_status(client: &Client, run: &RunIdentity, status: &Value) -> Result<bool, AggregateError> {
+    let runs: Api<LoadTestRun> = Api::namespaced(client.clone(), &run.namespace);
+    let apply = PatchParams::apply(AGGREGATOR_MANAGER).force();
+    let dry = PatchParams { dry_run: true, ..apply.clone() };
+    let body = |version: Option<&str>| Patch::Apply(status::patch(run, status, version));
+    let Some(seen) = answered(run, runs.patch_status(&run.name, &dry, &body(None))).await? else {
+        return Ok(false);
+    };
+    if seen.metadata.uid.as_deref() != Some(run.uid.as_str()) {
+        return Ok(false);
+    }
+    let version = seen.metadata.resource_version.as_deref();
+    Ok(answered(run, runs.patch_status(&run.name, &apply, &body(version))).await?.is_some())
 }
 
 /// The answer to one call within [`CALL_TIMEOUT`]; `None`: the run is not there. A conflict passes: the object has changed
 /// since it was seen.
 async fn answered(
-    document: &ResultDocument,
+    run: &RunIdentity,
     call: impl Future<Output = Result<LoadTestRun, kube::Error>>,
 ) -> Result<Option<LoadTestRun>, AggregateError> {
     let (words, class) = match tokio::time::timeout(CALL_TIMEOUT, call).await {
@@ -169,6 +181,6 @@ async fn answered(
         Ok(Err(error)) => (error.to_string(), FailureClass::Transient),
         Err(_) => (format!("no answer within {} s", CALL_TIMEOUT.as_secs()), FailureClass::Transient),
     };
-    let (namespace, name) = (document.run.namespace.clone(), document.run.name.clone());
+    let (namespace, name) = (run.namespace.clone(), run.name.clone());
     Err(AggregateError::Status { namespace, name, words, class })
 }

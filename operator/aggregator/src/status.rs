@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 use volley_api::figures::{rate, ratio, time_us};
 use volley_api::load_test_run::{Coverage, LabelResult, LiveFigures, RegionResult, RunResult};
-use volley_storage::documents::{Figures, LabelFigures, ResultDocument};
+use volley_storage::documents::{Figures, LabelFigures, ResultDocument, RunIdentity};
 
 /// Labels in a status: the schema's bound. All are in `result.json`.
 const LABELS: usize = 20;
@@ -76,13 +76,8 @@ pub fn live(document: &ResultDocument, close_at: Timestamp) -> LiveFigures {
 
 /// The body of the server-side apply. With a resource version it is refused where the object has changed since.
 #[must_use]
-pub fn patch(
-    document: &ResultDocument,
-    result: &RunResult,
-    live: &LiveFigures,
-    resource_version: Option<&str>,
-) -> Value {
-    let mut metadata = json!({"name": document.run.name, "namespace": document.run.namespace});
+pub fn patch(run: &RunIdentity, status: &Value, resource_version: Option<&str>) -> Value {
+    let mut metadata = json!({"name": run.name, "namespace": run.namespace});
     if let Some(version) = resource_version {
         metadata["resourceVersion"] = Value::from(version);
     }
@@ -90,7 +85,7 @@ pub fn patch(
         "apiVersion": format!("{}/{}", volley_api::GROUP, volley_api::VERSION),
         "kind": "LoadTestRun",
         "metadata": metadata,
-        "status": {"result": result, "live": live},
+        "status": status,
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The digest covers `scenario`, `load`, `regions` and `worker` as they stand in the spec, before defaults are resolved. A source counts
 //! by its reference: a ConfigMap with other content gives the same digest, because only an edit of the LoadTest triggers.
-//! `start`, `trigger`, `artifacts` and `history` do not change the load.
+//! `start`, `trigger`, `artifacts`, `live` and `history` do not change the load.
 //!
 //! Format: `v1:` and the SHA-256, in lower-case hexadecimal, of the JSON of those four fields without white space, keys of every object
 //! sorted by their bytes, absent fields left out, regions sorted by target. A new field that changes the load joins only
@@ -152,6 +152,7 @@ regions: [{target: a, workers: 2}, {target: b, workers: 1}]
             "start: {quorumPercent: 50, timeout: 1m}",
             "trigger: OnChange",
             "artifacts: {samples: true}",
+            "live: {enabled: false}",
             "history: {succeeded: 1}",
         ] {
             assert_eq!(definition_digest(&spec(&format!("{LOCUST}{addition}\n"))), digest, "{addition}");

@@ -23,7 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use volley_api::WorkerSize;
 use volley_collector::Settings;
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load, Manifest, Region, RunIdentity, Scenario,
+    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Manifest, Region, RunIdentity, Scenario,
     Source, Start, StartDecision, WorkerResources,
 };
 use volley_storage::embedded::Server;
@@ -203,6 +203,7 @@ fn definition(seconds: u64) -> Definition {
         start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
         healthy_percent: 90,
         artifacts: Artifacts { samples: true },
+        live: Some(Live { interval_s: 1 }),
         images: Images { worker: "worker".into(), volley: "volley".into() },
         max_load_ms: seconds * 1_000 + 60_000,
         max_uncontrolled_ms: 60_000,

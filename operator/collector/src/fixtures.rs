@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use volley_api::WorkerSize;
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load, Region, RunIdentity, Scenario, Start,
+    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Region, RunIdentity, Scenario, Start,
     WorkerResources,
 };
 
@@ -32,6 +32,7 @@ pub(crate) fn definition(scenario: Scenario) -> Definition {
         start: Start { quorum_percent: 100, timeout_ms: 900_000, late_workers: LateWorkers::Refuse },
         healthy_percent: 90,
         artifacts: Artifacts { samples: true },
+        live: Some(Live { interval_s: 1 }),
         images: Images { worker: "worker".into(), volley: "volley".into() },
         max_load_ms: 400_000,
         max_uncontrolled_ms: 300_000,

@@ -3,7 +3,7 @@
 //! What passes between it and its neighbours is in `docs/contributors/worker-contract.md`.
 //!
 //! * [`configuration`] turns the definition into Taurus' configuration, [`control`] decides; both are pure.
-//! * [`fetch`], [`tail`], [`upload`], [`probe`] and [`files`] touch the world; [`run`] drives them.
+//! * [`fetch`], [`tail`], [`frames`], [`upload`], [`probe`] and [`files`] touch the world; [`run`] drives them.
 //!
 //! # Guarantees
 //!
@@ -21,6 +21,7 @@ pub mod fetch;
 pub mod files;
 #[cfg(test)]
 mod fixtures;
+pub mod frames;
 pub mod probe;
 mod progress;
 mod settings;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use volley_api::{RegionTarget, WorkerSize};
 use volley_storage::documents::{
-    Artifacts, Definition, Images, LateWorkers, Load, Region, RunIdentity, Scenario, Source, Start, WorkerResources,
+    Artifacts, Definition, Images, LateWorkers, Live, Load, Region, RunIdentity, Scenario, Source, Start,
+    WorkerResources,
 };
 
 use crate::settings::{AggregatorSettings, EmbeddedStorage, ImagePullPolicy, Settings, StorageSettings};
@@ -75,6 +76,7 @@ pub(crate) fn definition() -> Definition {
         start: Start { quorum_percent: 100, timeout_ms: 900_000, late_workers: LateWorkers::Refuse },
         healthy_percent: 90,
         artifacts: Artifacts { samples: false },
+        live: Some(Live { interval_s: 1 }),
         images: Images { worker: "example.com/worker:1".into(), volley: "example.com/volley:1".into() },
         max_load_ms: 70_000,
         max_uncontrolled_ms: 300_000,

@@ -105,6 +105,8 @@ fn rows() -> Vec<Row> {
         load_test("spec.start.timeout", http(), json!("1m"), json!("2m")),
         load_test("spec.trigger", http(), json!("Once"), json!("OnChange")),
         load_test("spec.artifacts.samples", http(), json!(false), json!(true)),
+        load_test("spec.live.enabled", http(), json!(false), json!(true)),
+        load_test("spec.live.interval", http(), json!("1s"), json!("2s")),
         load_test("spec.history.succeeded", http(), json!(0), json!(5)),
         load_test("spec.history.failed", http(), json!(0), json!(5)),
         run("spec.loadTest", json!({}), json!("checkout"), json!("missing")),

@@ -83,6 +83,29 @@ pub fn region_series(run_uid: &str, target: &str) -> String {
     format!("runs/v1/{run_uid}/regions/{target}/series")
 }
 
+/// Prefix of the live frames of a target's workers. Ends with a slash; the seconds come next, so keys are in the order of time.
+#[must_use]
+pub fn frames_prefix(run_uid: &str, target: &str) -> String {
+    format!("runs/v1/{run_uid}/live/{target}/")
+}
+
+/// The place in a listing of a target's frames behind which those are that [close](WorkerAttempt::frame) a second or later ones.
+#[must_use]
+pub fn frames_before(run_uid: &str, target: &str, second: i64) -> String {
+    format!("{}{}", frames_prefix(run_uid, target), bucket(second))
+}
+
+/// Ten digits, so that the order of keys is that of time: enough until the year 2286.
+fn bucket(second: i64) -> String {
+    format!("{:010}", second.max(0))
+}
+
+/// Where the aggregator keeps what it has merged live. No worker may write there.
+#[must_use]
+pub fn live_state(run_uid: &str) -> String {
+    format!("runs/v1/{run_uid}/live-state")
+}
+
 /// Prefix of all manifests of a run. Ends with a slash.
 #[must_use]
 pub fn manifests_prefix(run_uid: &str) -> String {
@@ -176,6 +199,23 @@ impl WorkerAttempt {
         format!("{}checkpoint/{}/{name}", self.prefix(run_uid), slot.number())
     }
 
+    /// Key of the attempt's live frame that closes seconds through that one, since 1970-01-01 UTC.
+    #[must_use]
+    pub fn frame(&self, run_uid: &str, through: i64) -> String {
+        format!("{}{}/{}-{}", frames_prefix(run_uid, &self.target), bucket(through), self.index, self.pod_uid)
+    }
+
+    /// The attempt and the second that a key names as [`frame`](Self::frame) does; `None` for any other key.
+    #[must_use]
+    pub fn from_frame_key(run_uid: &str, target: &str, key: &str) -> Option<(Self, i64)> {
+        let (second, worker) = key.strip_prefix(&frames_prefix(run_uid, target))?.split_once('/')?;
+        let (index, pod_uid) = worker.split_once('-')?;
+        let (through, index) = (second.parse().ok()?, index.parse().ok()?);
+        let attempt = Self { target: target.to_owned(), index, pod_uid: pod_uid.to_owned() };
+        (attempt.frame(run_uid, through) == key && !pod_uid.is_empty() && !pod_uid.contains('/'))
+            .then_some((attempt, through))
+    }
+
     /// The attempt whose checkpoint document has this key; `None` for any other key.
     #[must_use]
     pub fn from_checkpoint_key(run_uid: &str, target: &str, key: &str) -> Option<Self> {
@@ -214,6 +254,25 @@ mod tests {
         assert_eq!(WorkerAttempt::from_manifest_key("other", &key), None);
         assert_eq!(WorkerAttempt::from_manifest_key("r", "runs/v1/r/manifests/eu-west-1/x/p.json"), None);
         assert_eq!(WorkerAttempt::from_manifest_key("r", "runs/v1/r/manifests/eu-west-1/3/p/q.json"), None);
+    }
+
+    #[test]
+    fn frames_are_in_the_order_of_their_seconds_and_their_keys_name_the_attempt() {
+        let attempt = WorkerAttempt { target: "eu".into(), index: 12, pod_uid: "3f-4".into() };
+        let key = attempt.frame("r", 1_795_578_546);
+        assert_eq!(key, "runs/v1/r/live/eu/1795578546/12-3f-4");
+        assert_eq!(WorkerAttempt::from_frame_key("r", "eu", &key), Some((attempt.clone(), 1_795_578_546)));
+        assert!(attempt.frame("r", 999_999_999) < key);
+        let before = frames_before("r", "eu", 1_795_578_546);
+        assert!(before < key && before > attempt.frame("r", 1_795_578_545));
+        for key in [
+            "runs/v1/r/live/eu/01795578546/1-p",
+            "runs/v1/r/live/eu/1795578546/01-p",
+            "runs/v1/r/live/eu/1795578546/1-",
+        ] {
+            assert_eq!(WorkerAttempt::from_frame_key("r", "eu", key), None, "{key}");
+        }
+        assert_eq!(WorkerAttempt::from_frame_key("r", "us", &key), None);
     }
 
     #[test]

@@ -6,5 +6,6 @@
 mod checkpoints;
 mod damage;
 mod fixtures;
+mod live;
 mod result;
 mod whole_runs;

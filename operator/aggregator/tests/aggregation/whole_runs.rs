@@ -337,7 +337,7 @@ async fn the_status_of_the_run_gets_result_and_live_and_nothing_else() {
     let document = result::result(&definition, None, &crate::fixtures::close(Vec::new()), &[], &measured, Vec::new());
     let summary = status::summary(&document, "s3://volley/key");
     let live = status::live(&document, at(20));
-    publish::run_status(&client, &document, &summary, &live).await.unwrap();
+    publish::run_status(&client, &document.run, &summary, &live).await.unwrap();
     let written = runs.get(&name).await.unwrap();
     let status = written.status.clone().unwrap();
     assert_eq!(status.result.as_ref(), Some(&summary));
@@ -352,7 +352,7 @@ async fn the_status_of_the_run_gets_result_and_live_and_nothing_else() {
     let owned: Vec<_> = ours[0]["f:status"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!((ours.len(), owned), (1, vec!["f:live", "f:result"]));
 
-    publish::run_status(&client, &document, &summary, &live).await.unwrap();
+    publish::run_status(&client, &document.run, &summary, &live).await.unwrap();
     assert_eq!(
         runs.get(&name).await.unwrap().resource_version(),
         written.resource_version(),
@@ -363,7 +363,7 @@ async fn the_status_of_the_run_gets_result_and_live_and_nothing_else() {
     other.run.uid = "another-run".into();
     other.totals.requests += 1;
     let changed = status::summary(&other, "s3://volley/other");
-    publish::run_status(&client, &other, &changed, &live).await.unwrap();
+    publish::run_status(&client, &other.run, &changed, &live).await.unwrap();
     assert_eq!(
         runs.get(&name).await.unwrap().status.unwrap().result,
         Some(summary),

@@ -1,5 +1,6 @@
 //! `LoadTest`: the definition of a test. Executions are `LoadTestRun`s.
 
+mod live;
 mod scenario;
 mod status;
 
@@ -10,6 +11,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use live::LiveInterval;
 pub use scenario::{
     ConfigMapSource, Expect, HttpMethod, HttpRequest, HttpScenario, JmeterScenario, K6Scenario, LocustScenario,
     Scenario, Source, TaurusScenario,
@@ -86,6 +88,9 @@ pub struct LoadTestSpec {
     /// What is kept beside the statistics.
     #[serde(default)]
     pub artifacts: Artifacts,
+    /// Figures while the load runs. The result does not depend on them.
+    #[serde(default)]
+    pub live: Live,
     /// How many finished LoadTestRun objects are kept.
     #[serde(default)]
     pub history: History,
@@ -203,6 +208,19 @@ pub struct Artifacts {
     pub samples: bool,
 }
 
+/// Figures while the load runs.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Live {
+    /// Whether there are any. Without them the status has no figures before the end, and nothing can be watched.
+    #[serde(default = "default_live_enabled")]
+    pub enabled: bool,
+    /// How often each worker tells its figures: whole seconds, 1s to 60s, or Auto. Auto is 1s up to 100 workers, 2s up to
+    /// 250, 5s above. Each telling is one PUT request to S3.
+    #[serde(default)]
+    pub interval: LiveInterval,
+}
+
 /// How many finished LoadTestRun objects are kept.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -229,9 +247,19 @@ fn default_history() -> i64 {
     5
 }
 
+fn default_live_enabled() -> bool {
+    true
+}
+
 impl Default for StartPolicy {
     fn default() -> Self {
         Self { quorum_percent: default_quorum_percent(), timeout: default_start_timeout() }
+    }
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self { enabled: default_live_enabled(), interval: LiveInterval::default() }
     }
 }
 

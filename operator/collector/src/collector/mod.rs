@@ -17,6 +17,7 @@ use crate::control::{Action, Delivery, Limits, Observed, Outcome, Plan, State, S
 use crate::disk::{self, Disk, FreeBytes};
 use crate::fetch::{self, FetchError};
 use crate::files::{ControlFolder, FileError, WorkFolder};
+use crate::frames::{self, Schedule, Tally};
 use crate::probe::{self, ProbeError, Readiness};
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -121,6 +122,10 @@ struct Collector {
     definition: Option<Arc<Definition>>,
     fetch_failure: Option<WorkerFailure>,
     tail: Option<Tail>,
+    /// What became of the frames, where any are told.
+    frames: Option<Tally>,
+    /// The gate was open when this process began: the second after that.
+    restarted_in: Option<i64>,
     progress: Progress,
     disk: Disk,
     observed: Observed,
@@ -158,6 +163,8 @@ impl Collector {
             definition: None,
             fetch_failure: None,
             tail: None,
+            frames: None,
+            restarted_in: control.opened().then(|| Timestamp::now().as_second().saturating_add(1)),
             progress: Progress::new(objects.clone(), &settings.run_uid, &settings.worker),
             disk: Disk::new(&settings.work_dir, free_bytes),
             seen: Seen { stopped: stop.as_ref().and_then(|(file, _)| decided(file)), ..Seen::default() },
@@ -198,12 +205,21 @@ impl Collector {
     /// Follows the sample files from the launch on.
     fn start_tail(&mut self) {
         let Some(definition) = self.definition.as_ref().filter(|_| self.tail.is_none()) else { return };
+        let engines = engines(&definition.scenario);
+        let frames = definition.live.map(|live| {
+            let (outlet, writer, tally) = frames::channel(Schedule::new(&engines, live.interval_s));
+            let (run_uid, worker) = (self.settings.run_uid.as_str().into(), self.settings.worker.clone());
+            self.tasks.spawn(writer.run(self.objects.clone(), run_uid, worker));
+            self.frames = Some(tally);
+            outlet
+        });
         let place = Place {
             work: self.settings.work_dir.clone(),
             control: self.control.clone(),
-            engines: engines(&definition.scenario),
+            engines,
             // Who asks for the raw samples gets all of them.
             gives_back: !definition.artifacts.samples,
+            frames,
         };
         let started = Tail::start(place);
         match started {
@@ -218,6 +234,10 @@ impl Collector {
     }
 
     fn keep_progress(&mut self) {
+        self.seen.frames = self.frames.as_ref().map(Tally::counts);
+        if let Some((tail, released_at)) = self.tail.as_ref().zip(self.observed.released_at) {
+            tail.tell_from(self.restarted_in.unwrap_or_else(|| released_at.as_second()));
+        }
         let under_load = self.observed.released_at.is_some() && !self.observed.ended;
         if let Some((tail, definition)) = self.tail.as_ref().zip(self.definition.as_ref()).filter(|_| under_load) {
             self.progress.keep(tail, definition, &self.seen);

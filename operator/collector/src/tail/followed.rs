@@ -5,13 +5,37 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::FileExt as _;
 
 use volley_stats::samples::{ParseError, detect};
-use volley_stats::{Engine, Parser, Recorder};
+use volley_stats::{Engine, FrameRecorder, Parser, Recorder, Sample};
 
 use super::checkpoint::SavedFile;
 use crate::files::Opened;
 
 /// Bytes read of one file before the next one has its turn.
-const TURN: u64 = 8 * 1024 * 1024;
+pub(super) const TURN: u64 = 8 * 1024 * 1024;
+
+/// Where samples go.
+pub(super) struct Sinks {
+    /// What the result is made of.
+    pub(super) recorder: Recorder,
+    /// What is told while the load runs; none where nothing is.
+    pub(super) frames: Option<FrameRecorder>,
+}
+
+impl Sinks {
+    fn stop_at(&mut self, stop_us: i64) {
+        self.recorder.stop_at(stop_us);
+        if let Some(frames) = &mut self.frames {
+            frames.stop_at(stop_us);
+        }
+    }
+
+    fn record(&mut self, execution: usize, sample: &Sample<'_>) {
+        self.recorder.record(execution, sample);
+        if let Some(frames) = &mut self.frames {
+            frames.record(execution, sample);
+        }
+    }
+}
 
 /// A file, how far it was read, and the parser that stands there.
 pub(super) struct Followed {
@@ -88,11 +112,11 @@ impl Followed {
         &mut self,
         execution: usize,
         buffer: &mut [u8],
-        recorder: &mut Recorder,
+        sinks: &mut Sinks,
         stop_us: &impl Fn() -> Option<i64>,
     ) -> Result<u64, String> {
-        let outcome = self.read_turn(execution, buffer, recorder, stop_us);
-        self.note_malformed(recorder);
+        let outcome = self.read_turn(execution, buffer, sinks, stop_us);
+        self.note_malformed(&mut sinks.recorder);
         if outcome.is_err() {
             self.file = None;
         }
@@ -103,7 +127,7 @@ impl Followed {
         &mut self,
         execution: usize,
         buffer: &mut [u8],
-        recorder: &mut Recorder,
+        sinks: &mut Sinks,
         stop_us: &impl Fn() -> Option<i64>,
     ) -> Result<u64, String> {
         let Some(file) = &mut self.file else { return Ok(0) };
@@ -122,10 +146,10 @@ impl Followed {
             turn += length as u64;
             self.offset += length as u64;
             if let Some(stop_us) = stop_us() {
-                recorder.stop_at(stop_us);
+                sinks.stop_at(stop_us);
             }
             let bytes = buffer.get(..length).unwrap_or_default();
-            let outcome = parser.push(bytes, &mut |sample| recorder.record(execution, &sample));
+            let outcome = parser.push(bytes, &mut |sample| sinks.record(execution, &sample));
             outcome.map_err(|error| error.to_string())?;
         }
         Ok(turn)

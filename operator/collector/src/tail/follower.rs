@@ -3,12 +3,12 @@
 use std::io::{Seek as _, SeekFrom};
 
 use volley_stats::samples::{MAXIMUM_ROW_BYTES, ParseError};
-use volley_stats::{Collection, Engine, Limits, Parser, Recorder, Series};
+use volley_stats::{Collection, Engine, FrameRecorder, Limits, Parser, Recorder, Series};
 use volley_storage::documents::SampleFile;
 
 use super::checkpoint::{self, CheckpointError, Files, SavedFile};
 use super::discovery::engines_of;
-use super::followed::Followed;
+use super::followed::{Followed, Sinks, TURN};
 use crate::files::{Consumed, FileError, UntrustedFolder};
 
 /// The folder in which Taurus keeps the sample files.
@@ -37,10 +37,12 @@ pub struct Tailed {
 pub struct Follower {
     folder: UntrustedFolder,
     engines: Vec<Engine>,
-    recorder: Recorder,
+    sinks: Sinks,
     /// Each is an execution of its own: its users add to those of the others.
     files: Vec<Followed>,
     buffer: Vec<u8>,
+    /// The last look left something unread.
+    behind: bool,
     warnings: Vec<String>,
 }
 
@@ -55,9 +57,10 @@ impl Follower {
         Self {
             folder,
             engines: engines.to_vec(),
-            recorder,
+            sinks: Sinks { recorder, frames: None },
             files: Vec::new(),
             buffer: vec![0; BUFFER],
+            behind: false,
             warnings: Vec::new(),
         }
     }
@@ -86,7 +89,7 @@ impl Follower {
             files.iter().map(|file| Consumed { path: file.path.clone(), inode: file.inode, up_to: file.offset });
         let consumed = consumed.collect();
         let files = Files { files, warnings: self.warnings.clone() };
-        Ok((checkpoint::encode(&files, &self.recorder)?, consumed))
+        Ok((checkpoint::encode(&files, &self.sinks.recorder)?, consumed))
     }
 
     /// Reads what is new. True: something was.
@@ -95,8 +98,11 @@ impl Follower {
     pub fn look(&mut self, stop_us: &impl Fn() -> Option<i64>) -> bool {
         self.discover();
         let mut progress = false;
+        self.behind = false;
         for position in 0..self.files.len() {
-            progress |= self.read(position, stop_us);
+            let bytes = self.read(position, stop_us);
+            self.behind |= bytes >= TURN;
+            progress |= bytes > 0;
             progress |= self.replace(position);
         }
         progress
@@ -105,7 +111,23 @@ impl Follower {
     /// What was recorded so far.
     #[must_use]
     pub fn recorder(&self) -> &Recorder {
-        &self.recorder
+        &self.sinks.recorder
+    }
+
+    /// Collects from now on what is told while the load runs.
+    pub fn collect_frames(&mut self) {
+        self.sinks.frames = Some(FrameRecorder::new());
+    }
+
+    /// What is told while the load runs, where it is collected.
+    pub fn frames(&mut self) -> Option<&mut FrameRecorder> {
+        self.sinks.frames.as_mut()
+    }
+
+    /// Whether the last look left rows unread, because there were so many.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.behind
     }
 
     /// The files so far.
@@ -136,10 +158,10 @@ impl Follower {
     #[must_use]
     pub fn finish(mut self) -> Tailed {
         for followed in &mut self.files {
-            followed.finish(&mut self.recorder);
+            followed.finish(&mut self.sinks.recorder);
         }
         let files = self.files();
-        let (collection, series) = self.recorder.into_parts();
+        let (collection, series) = self.sinks.recorder.into_parts();
         Tailed { collection, series, files, warnings: self.warnings }
     }
 
@@ -182,14 +204,15 @@ impl Follower {
         of_name.iter().copied().filter(|engine| self.engines.contains(engine)).collect()
     }
 
-    fn read(&mut self, position: usize, stop_us: &impl Fn() -> Option<i64>) -> bool {
-        let Some(followed) = self.files.get_mut(position) else { return false };
-        match followed.read(position, &mut self.buffer, &mut self.recorder, stop_us) {
-            Ok(bytes) => bytes > 0,
+    /// The number of bytes that were read.
+    fn read(&mut self, position: usize, stop_us: &impl Fn() -> Option<i64>) -> u64 {
+        let Some(followed) = self.files.get_mut(position) else { return 0 };
+        match followed.read(position, &mut self.buffer, &mut self.sinks, stop_us) {
+            Ok(bytes) => bytes,
             Err(trouble) => {
                 let warning = format!("{} was read only up to byte {}: {trouble}", followed.path, followed.offset);
                 self.warn(warning);
-                false
+                0
             }
         }
     }
@@ -210,7 +233,7 @@ impl Follower {
         if !renewed && there.size >= followed.offset {
             return false;
         }
-        followed.finish(&mut self.recorder);
+        followed.finish(&mut self.sinks.recorder);
         let warning = changed(&followed.path, renewed, followed.offset);
         *followed = Followed::new(followed.path.clone(), there, followed.engines().to_vec());
         self.warn(warning);

@@ -26,6 +26,7 @@ pub use follower::{Follower, Tailed};
 pub use snapshot::{Measured, Snapshot};
 
 use crate::files::{ControlFolder, FileError, UntrustedFolder};
+use crate::frames::Outlet;
 use keeper::Keeper;
 
 /// Pause between two looks.
@@ -33,8 +34,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// How long the rest of the files is read after Taurus has ended. At 600 MB/s that is more than a worker's disk holds; it
 /// ends only a file that something goes on writing.
 const LONGEST_DRAIN: Duration = Duration::from_mins(1);
-/// The value that says that no stop was ordered.
-const NO_STOP: i64 = i64::MIN;
+/// The value that says that something was not ordered yet.
+const NOT_YET: i64 = i64::MIN;
 
 /// The thread that follows the files could not be started or broke.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +52,7 @@ pub enum TailError {
 }
 
 /// What a tail works with.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Place {
     /// The work folder.
     pub work: PathBuf,
@@ -61,11 +62,14 @@ pub struct Place {
     pub engines: Vec<Engine>,
     /// Whether the disk space of rows that were read may be given back.
     pub gives_back: bool,
+    /// Where frames go; none where nothing is told while the load runs.
+    pub frames: Option<Outlet>,
 }
 
 #[derive(Debug)]
 struct Orders {
     stop_us: AtomicI64,
+    frames_from: AtomicI64,
     finish: AtomicBool,
     snapshot: Mutex<Option<oneshot::Sender<Snapshot>>>,
 }
@@ -94,16 +98,21 @@ impl Tail {
     /// [`TailError::Folder`], [`TailError::Start`].
     pub fn start(place: Place) -> Result<Self, TailError> {
         let orders = Arc::new(Orders {
-            stop_us: AtomicI64::new(NO_STOP),
+            stop_us: AtomicI64::new(NOT_YET),
+            frames_from: AtomicI64::new(NOT_YET),
             finish: AtomicBool::new(false),
             snapshot: Mutex::new(None),
         });
-        let follower = follower(&place)?;
+        let mut follower = follower(&place)?;
         let keeper = Keeper::new(place.control, place.gives_back);
+        let outlet = place.frames;
+        if outlet.is_some() {
+            follower.collect_frames();
+        }
         let given = Arc::clone(&orders);
         let thread = thread::Builder::new()
             .name("tail".to_owned())
-            .spawn(move || follow(follower, keeper, &given))
+            .spawn(move || follow(follower, keeper, outlet.as_ref(), &given))
             .map_err(TailError::Start)?;
         Ok(Self { orders, thread: Some(thread) })
     }
@@ -113,6 +122,14 @@ impl Tail {
     /// It must be called before the engine can know, so that what the stop cuts off is read with the stop in mind.
     pub fn stop_at(&self, stop_us: i64) {
         self.orders.stop_us.store(stop_us, Ordering::SeqCst);
+    }
+
+    /// Says which second is the first that frames tell of, since 1970-01-01 UTC. The first call counts.
+    ///
+    /// It is the second in which the gate was opened; after a restart under load the one after the restart, because nobody knows
+    /// what the predecessor has told.
+    pub fn tell_from(&self, second: i64) {
+        let _ = self.orders.frames_from.compare_exchange(NOT_YET, second, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// What was measured so far, at the next look. The receiver fails where the tail ends before or is asked again.
@@ -154,11 +171,14 @@ fn follower(place: &Place) -> Result<Follower, TailError> {
     Ok(follower)
 }
 
-fn follow(mut follower: Follower, mut keeper: Keeper, orders: &Orders) -> Tailed {
-    let stop_us = || Some(orders.stop_us.load(Ordering::SeqCst)).filter(|stop_us| *stop_us != NO_STOP);
+fn follow(mut follower: Follower, mut keeper: Keeper, outlet: Option<&Outlet>, orders: &Orders) -> Tailed {
+    let stop_us = || Some(orders.stop_us.load(Ordering::SeqCst)).filter(|stop_us| *stop_us != NOT_YET);
     while !orders.finish.load(Ordering::SeqCst) {
         let looked_at = Timestamp::now();
         follower.look(&stop_us);
+        if let Some(outlet) = outlet {
+            tell(&mut follower, outlet, looked_at, orders);
+        }
         keeper.keep(&follower);
         let asked = orders.snapshot.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(asked) = asked {
@@ -168,7 +188,7 @@ fn follow(mut follower: Follower, mut keeper: Keeper, orders: &Orders) -> Tailed
                 Err(error) => tracing::error!(%error, "what was measured so far cannot be told"),
             }
         }
-        thread::park_timeout(PAUSE);
+        thread::park_timeout(outlet.map_or(PAUSE, |outlet| outlet.schedule.next(Timestamp::now()).min(PAUSE)));
     }
     let began = Instant::now();
     while follower.look(&stop_us) {
@@ -177,5 +197,26 @@ fn follow(mut follower: Follower, mut keeper: Keeper, orders: &Orders) -> Tailed
             break;
         }
     }
+    if let Some((outlet, frames)) = outlet.zip(follower.frames())
+        && let Some(last) = frames.end(Timestamp::now().as_second())
+    {
+        outlet.put(last);
+    }
     follower.finish()
+}
+
+/// Closes the seconds of which all rows were read, if the frame before is on its way.
+fn tell(follower: &mut Follower, outlet: &Outlet, read_until: Timestamp, orders: &Orders) {
+    let is_behind = follower.is_behind();
+    let Some(frames) = follower.frames() else { return };
+    let from = orders.frames_from.load(Ordering::SeqCst);
+    if from != NOT_YET {
+        frames.begin(from);
+    }
+    if !is_behind
+        && outlet.is_free()
+        && let Some(frame) = frames.close(outlet.schedule.through(read_until))
+    {
+        outlet.put(frame);
+    }
 }

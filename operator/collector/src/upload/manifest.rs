@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use volley_storage::documents::{
-    DOCUMENT_VERSION, Definition, Manifest, ObjectDigest, SampleFile, StopReason, WorkerFailure,
+    DOCUMENT_VERSION, Definition, FrameCounts, Manifest, ObjectDigest, SampleFile, StopReason, WorkerFailure,
 };
 use volley_storage::keys::WorkerAttempt;
 
@@ -35,6 +35,8 @@ pub struct Seen {
     pub terminated: bool,
     /// Fewest bytes that were free on the worker's disk while the load ran.
     pub least_free: Option<u64>,
+    /// What became of its live frames, where any are told.
+    pub frames: Option<FrameCounts>,
 }
 
 impl Seen {
@@ -120,6 +122,7 @@ impl Statement<'_> {
             complete,
             stopped: self.seen.stopped,
             counters: self.measured.counters,
+            frames: self.seen.frames,
             sample_files: self.sample_files,
             objects,
             warnings,
@@ -158,8 +161,20 @@ fn figures(seen: &Seen, measured: &Measured) -> Vec<String> {
             overview.folded_label_samples
         ));
     }
+    warnings.extend(seen.frames.and_then(untold));
     warnings.extend(seen.prepared.iter().flat_map(|prepared| prepared.notes.iter().cloned()));
     warnings
+}
+
+/// What the live figures lack.
+fn untold(FrameCounts { written, dropped, left_out }: FrameCounts) -> Option<String> {
+    let lacking = match (dropped, left_out) {
+        (0, 0) => return None,
+        (dropped, 0) => format!("{dropped} of {} frames, which the storage did not take in time", written + dropped),
+        (0, left_out) => format!("{left_out} samples, whose time stamps are too far apart"),
+        (dropped, left_out) => format!("{dropped} frames and {left_out} samples"),
+    };
+    Some(format!("the live figures lack {lacking}; this result does not"))
 }
 
 /// Why the load did not run its full time.

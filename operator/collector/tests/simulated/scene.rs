@@ -12,7 +12,7 @@ use volley_api::WorkerSize;
 use volley_collector::Settings;
 use volley_storage::ObjectStore;
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load, Manifest, Region, RunIdentity, Scenario,
+    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Manifest, Region, RunIdentity, Scenario,
     Source, Start, StartDecision, WorkerResources,
 };
 use volley_storage::embedded::Server;
@@ -166,6 +166,7 @@ fn definition() -> Definition {
         start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
         healthy_percent: 90,
         artifacts: Artifacts { samples: false },
+        live: Some(Live { interval_s: 1 }),
         images: Images { worker: "worker".into(), volley: "volley".into() },
         max_load_ms: 600_000,
         max_uncontrolled_ms: 60_000,

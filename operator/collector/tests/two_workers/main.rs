@@ -10,6 +10,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly, their helpers too")]
 
+mod frames;
 mod raw;
 mod run;
 mod target;
@@ -17,10 +18,12 @@ mod worker;
 
 use std::time::Duration;
 
+use frames::Watch;
 use jiff::Timestamp;
 use raw::{Raw, Rows, summary};
 use run::{Run, request, source};
 use volley_api::taurus::TaurusConfiguration;
+use volley_stats::frame::Responses;
 use volley_stats::{Collection, Percentile, file};
 use volley_storage::documents::{Assertion, FailedStage, Manifest, RequestStep, Scenario, StopReason, TaurusExecution};
 use worker::{Worker, since};
@@ -81,12 +84,18 @@ async fn two_workers_merge_to_the_sum_of_their_summaries_and_raw_samples() {
     let run = Run::of_locust(&locust_script(target::start().await), 6).await;
     let (mut one, mut two) = (Worker::start(&run, 0).await, Worker::start(&run, 1).await);
     tokio::join!(one.ready(), two.ready());
+    let watch = Watch::start(&run, 2);
     let start_at = run.start_in(Duration::from_secs(3)).await;
     assert_eq!((one.exit_code().await, two.exit_code().await), (0, 0), "{}", one.log());
     for worker in [&one, &two] {
         let manifest = worker.manifest().await.unwrap();
         assert!(manifest.complete && manifest.stopped.is_none());
         assert_eq!(manifest.engines[0].name, "locust");
+        assert!(
+            manifest.frames.is_some_and(|frames| frames.written > 3 && frames.dropped == 0),
+            "{:?}",
+            manifest.frames
+        );
         no_warnings(&manifest);
         let released = manifest.released_at.unwrap().duration_since(start_at).as_millis();
         assert!((0..250).contains(&released), "released {released} ms after the instant");
@@ -94,6 +103,15 @@ async fn two_workers_merge_to_the_sum_of_their_summaries_and_raw_samples() {
     }
     let merged = assert_figures_are_true(&[&one, &two], &[Rows::Locust]).await;
     assert_eq!(merged.requests.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["broken", "home"]);
+    assert_told(&merged, &watch.finish(1_500).await);
+}
+
+/// What frames said while the load ran is what the result says.
+fn assert_told(merged: &Collection, told: &Responses) {
+    let total = merged.total();
+    assert_eq!((told.requests(), told.errors), (total.requests(), total.errors()));
+    assert_eq!((told.interrupted, told.bytes), (total.interrupted.count(), total.bytes()));
+    assert_eq!(told.elapsed, total.together().elapsed, "every percentile");
 }
 
 /// With a load and thresholds of its own, which must not count.
@@ -116,6 +134,7 @@ async fn two_workers_of_k6_merge_to_their_raw_rows_and_to_what_the_target_answer
     let run = Run::of(scenario, &[K6_SCRIPT], 4, 3).await;
     let (mut one, mut two) = (Worker::start(&run, 0).await, Worker::start(&run, 1).await);
     tokio::join!(one.ready(), two.ready());
+    let watch = Watch::start(&run, 2);
     let start_at = run.start_in(Duration::from_secs(3)).await;
     assert_eq!((one.exit_code().await, two.exit_code().await), (0, 0), "{}", one.log());
     for worker in [&one, &two] {
@@ -136,6 +155,7 @@ async fn two_workers_of_k6_merge_to_their_raw_rows_and_to_what_the_target_answer
     assert_eq!(merged.requests.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["broken", "home"]);
     let (broken, home) = (&merged.requests["broken"], &merged.requests["home"]);
     assert_eq!((broken.errors(), home.errors()), (broken.requests(), 0));
+    assert_told(&merged, &watch.finish(2_500).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,6 +242,7 @@ async fn a_jmx_runs_with_the_load_and_the_properties_of_the_definition() {
     let run = Run::of(scenario, &[&script], 4, 3).await;
     let mut worker = Worker::start(&run, 0).await;
     worker.ready().await;
+    let watch = Watch::start(&run, 1);
     run.start_in(Duration::from_secs(2)).await;
     assert_eq!(worker.exit_code().await, 0, "{}", worker.log());
     let merged = assert_figures_are_true(&[&worker], &[Rows::JMeter]).await;
@@ -232,6 +253,7 @@ async fn a_jmx_runs_with_the_load_and_the_properties_of_the_definition() {
     let label = &merged.requests[r"home a\b=ä"];
     assert!(label.requests() > 100, "one iteration only: the script's own load");
     assert_eq!(label.errors(), 0);
+    assert_told(&merged, &watch.finish(1_500).await);
 }
 
 /// Locust from requests; Molotov with a script that a service writes before the load; siege, which has no sample file that we read.

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use volley_api::WorkerSize;
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load, Region, RequestStep, RunIdentity, Scenario,
-    Source, Start, StartDecision, StopDecision, StopReason, WorkerResources,
+    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Region, RequestStep, RunIdentity,
+    Scenario, Source, Start, StartDecision, StopDecision, StopReason, WorkerResources,
 };
 use volley_storage::embedded::Server;
 use volley_storage::objects::{PutOptions, sha256_hex};
@@ -104,6 +104,7 @@ fn definition(scenario: Scenario, seconds: u64, users: u32) -> Definition {
         start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
         healthy_percent: 90,
         artifacts: Artifacts { samples: true },
+        live: Some(Live { interval_s: 1 }),
         images: Images { worker: "worker".into(), volley: "volley".into() },
         max_load_ms: seconds * 1_000 + 60_000,
         max_uncontrolled_ms: 60_000,

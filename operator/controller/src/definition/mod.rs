@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use volley_api::load_test::{LoadTestSpec, RegionLoad, Worker};
 use volley_api::{RegionTarget, WorkerSize};
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load, Region, RunIdentity, Start, WorkerResources,
+    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Region, RunIdentity, Start,
+    WorkerResources,
 };
 
 pub use sources::{Contents, INLINE_LIMIT, references};
@@ -134,6 +135,7 @@ pub struct Requester {
 pub fn check(spec: &LoadTestSpec, namespace: &str, references: &References) -> Result<(), Problem> {
     let load = load(spec)?;
     let resources = resources(spec.worker.as_ref())?;
+    live(spec)?;
     regions(&spec.regions, namespace, &references.targets, &resources)?;
     scenario::convert(&spec.scenario, load.users_per_worker, namespace, &references.contents)?;
     Ok(())
@@ -172,6 +174,7 @@ pub fn candidate(spec: &LoadTestSpec, requester: Requester, references: &Referen
         resources,
         healthy_percent: HEALTHY_PERCENT,
         artifacts: Artifacts { samples: spec.artifacts.samples },
+        live: live(spec)?,
         images: requester.images,
     };
     Ok(Candidate { definition, sources })
@@ -193,6 +196,20 @@ fn load(spec: &LoadTestSpec) -> Result<Load, Problem> {
         )));
     }
     Ok(load)
+}
+
+fn live(spec: &LoadTestSpec) -> Result<Option<Live>, Problem> {
+    if !spec.live.enabled {
+        return Ok(None);
+    }
+    let workers = u64::try_from(spec.workers()).unwrap_or_default();
+    match spec.live.interval.seconds(workers) {
+        Some(interval_s) => Ok(Some(Live { interval_s })),
+        None => Err(Problem::invalid(format!(
+            "spec.live.interval is {}; write Auto, or whole seconds from 1s to 60s",
+            spec.live.interval
+        ))),
+    }
 }
 
 fn number(field: &str, value: i64) -> Result<u32, Problem> {

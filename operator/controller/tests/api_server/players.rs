@@ -70,6 +70,7 @@ impl Harness {
                 complete: true,
                 stopped: None,
                 counters: Counters::default(),
+                frames: None,
                 sample_files: Vec::new(),
                 objects: BTreeMap::new(),
                 warnings: Vec::new(),

@@ -177,6 +177,14 @@ pub struct Artifacts {
     pub samples: bool,
 }
 
+/// What workers tell while the load runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Live {
+    /// Seconds from one frame of a worker to the next, 1 to 60.
+    pub interval_s: u32,
+}
+
 /// Image references that the run keeps through operator upgrades.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -228,6 +236,9 @@ pub struct Definition {
     pub healthy_percent: u32,
     /// What is kept.
     pub artifacts: Artifacts,
+    /// What workers tell while the load runs; `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
     /// Image references.
     pub images: Images,
     /// Load is stopped by the collector itself this long after the start instant, in milliseconds.

@@ -65,6 +65,18 @@ pub struct Counters {
     pub folded_labels: u64,
 }
 
+/// What became of the live frames of an attempt. The result does not depend on them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FrameCounts {
+    /// Frames that were written.
+    pub written: u64,
+    /// Frames that were not, because the storage did not take them in time.
+    pub dropped: u64,
+    /// Samples that no frame told of, because their time stamps were too far apart.
+    pub left_out: u64,
+}
+
 /// In which stage a worker failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FailedStage {
@@ -124,6 +136,9 @@ pub struct Manifest {
     pub stopped: Option<StopReason>,
     /// What the collector counted.
     pub counters: Counters,
+    /// What it told while the load ran; `None`: live figures were off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<FrameCounts>,
     /// Where the samples came from.
     pub sample_files: Vec<SampleFile>,
     /// Uploaded objects by name below the attempt's prefix.

@@ -13,10 +13,12 @@ mod schema;
 pub use checkpoint::{Checkpoint, CheckpointDecision, FrozenCheckpoint};
 pub use control::{CloseDecision, ClosedWorker, StartDecision, StopDecision, StopReason};
 pub use definition::{
-    Artifacts, Assertion, Definition, Images, LateWorkers, Load, Region, RequestStep, RunIdentity, Scenario, Source,
-    Start, TaurusExecution, WorkerResources,
+    Artifacts, Assertion, Definition, Images, LateWorkers, Live, Load, Region, RequestStep, RunIdentity, Scenario,
+    Source, Start, TaurusExecution, WorkerResources,
 };
-pub use manifest::{Counters, EngineVersion, FailedStage, Manifest, ObjectDigest, SampleFile, WorkerFailure};
+pub use manifest::{
+    Counters, EngineVersion, FailedStage, FrameCounts, Manifest, ObjectDigest, SampleFile, WorkerFailure,
+};
 pub use result::{
     ErrorGroup, Figures, LabelFigures, MeasuredInterval, RegionFigures, ResultDocument, SeriesFigures,
     SeriesPercentiles, WorkerCounts, WorkerResult, WorkerState, rate_milli, ratio_ppm,

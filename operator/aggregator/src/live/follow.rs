@@ -1,0 +1,206 @@
+//! The loop: look for frames each second, merge them, close seconds, keep a checkpoint.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, future};
+use jiff::Timestamp;
+use kube::Client;
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::{Instant, sleep, timeout};
+use volley_stats::frame::EncodedFrame;
+use volley_storage::documents::{Definition, StartDecision};
+use volley_storage::objects::PutOptions;
+use volley_storage::{ObjectStore, keys};
+
+use super::listing::{self, Listed};
+use super::merger::{Merger, Outline};
+use super::{Live, checkpoint, report};
+
+/// How often the start decision is looked for.
+const START_EVERY: Duration = Duration::from_secs(1);
+/// When in a second frames are looked for, in milliseconds: collectors write 300 ms after a second, k6's 1,300 ms.
+const PHASE_MS: i64 = 600;
+/// How often the sum is kept in the storage.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(15);
+/// How long keeping it may take.
+const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Follows a run while it runs. It never ends by itself: whoever knows that the run is over drops it.
+pub async fn follow(store: &ObjectStore, definition: &Definition, client: Option<&Client>) {
+    let run_uid = definition.run.uid.as_str();
+    let Some(settings) = definition.live else { return future::pending().await };
+    let start = started(store, run_uid).await;
+    // A result that is there must stay in the status: this process does it once more, and nothing is live.
+    if !is_open(store, run_uid).await {
+        return future::pending().await;
+    }
+    let outline = outline(definition, &start, settings.interval_s);
+    tracing::info!(run_uid, interval_s = settings.interval_s, "following the workers' frames");
+    let live = Live::new(resumed(store, run_uid, outline).await);
+    tokio::join!(merge(store, run_uid, &live), report::report(client, definition, &live));
+}
+
+/// Who takes part, by the start decision.
+fn outline(definition: &Definition, start: &StartDecision, interval_s: u32) -> Outline {
+    let regions = definition.regions.iter().filter(|region| start.regions.contains(&region.target));
+    let workers: BTreeMap<String, u32> = regions.map(|region| (region.target.clone(), region.workers)).collect();
+    Outline { workers, start_at: start.start_at, interval_s }
+}
+
+async fn started(store: &ObjectStore, run_uid: &str) -> StartDecision {
+    let mut complaint = Complaint::default();
+    loop {
+        match store.get_document::<StartDecision>(&keys::start(run_uid)).await {
+            Ok(Some((start, _))) => return start,
+            Ok(None) => complaint.over(),
+            Err(error) => complaint.say(&error),
+        }
+        sleep(START_EVERY).await;
+    }
+}
+
+async fn is_open(store: &ObjectStore, run_uid: &str) -> bool {
+    let mut complaint = Complaint::default();
+    loop {
+        match store.head(&keys::close(run_uid)).await {
+            Ok(close) => return close.is_none(),
+            Err(error) => complaint.say(&error),
+        }
+        sleep(START_EVERY).await;
+    }
+}
+
+/// The sum of a predecessor that was killed, or an empty one.
+async fn resumed(store: &ObjectStore, run_uid: &str, outline: Outline) -> Merger {
+    let found = store.get(&keys::live_state(run_uid), checkpoint::MAXIMUM_BYTES).await;
+    let trouble = match found {
+        Ok(None) => return Merger::new(outline),
+        Ok(Some(bytes)) => match Merger::restore(outline.clone(), &bytes, Timestamp::now()) {
+            Ok(merger) => {
+                tracing::info!(closed = merger.closed(), "going on where a predecessor stood");
+                return merger;
+            }
+            Err(error) => error.to_string(),
+        },
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!(trouble, "the checkpoint cannot be used; the frames are read from the beginning");
+    Merger::new(outline)
+}
+
+/// Merges the frames that come, and hands closed seconds to whoever has subscribed. It never ends by itself.
+pub async fn merge(store: &ObjectStore, run_uid: &str, live: &Live) {
+    let mut complaint = Complaint::default();
+    let mut keeping = JoinSet::new();
+    let mut next_checkpoint = Instant::now() + CHECKPOINT_EVERY;
+    loop {
+        sleep(until_phase(Timestamp::now())).await;
+        look(store, run_uid, live, &mut complaint).await;
+        while let Some(closed) = live.with(|merger| merger.close(Timestamp::now())) {
+            // Nobody may listen.
+            let _ = live.closed.send(Arc::new(closed));
+            // After an outage many seconds are closed at once: subscribers have their turn after each.
+            yield_now().await;
+        }
+        while keeping.try_join_next().is_some() {}
+        if Instant::now() >= next_checkpoint && keeping.is_empty() {
+            next_checkpoint = Instant::now() + CHECKPOINT_EVERY;
+            keep(store, run_uid, live, &mut keeping);
+        }
+    }
+}
+
+/// Merges the frames that are new.
+async fn look(store: &ObjectStore, run_uid: &str, live: &Live, complaint: &mut Complaint) {
+    let (targets, horizon) = live.with(|merger| (merger.targets(), merger.horizon()));
+    let listings = targets.iter().map(|target| listing::frames(store, run_uid, target, horizon));
+    for listing in future::join_all(listings).await {
+        let listed = match listing {
+            Ok(listed) => listed,
+            Err(error) => {
+                complaint.say(&error);
+                continue;
+            }
+        };
+        let wanted: Vec<Listed> = live
+            .with(|merger| listed.into_iter().filter(|frame| merger.wants(&frame.attempt, frame.through)).collect());
+        let mut frames = std::pin::pin!(listing::read(store, run_uid, wanted));
+        while let Some((listed, read)) = frames.next().await {
+            match read {
+                Ok(Some(bytes)) => {
+                    complaint.over();
+                    add(live, &listed, &bytes);
+                }
+                Ok(None) => {}
+                Err(error) => complaint.say(&error),
+            }
+        }
+    }
+}
+
+fn add(live: &Live, Listed { attempt, through }: &Listed, bytes: &[u8]) {
+    let trouble = match EncodedFrame::read(bytes) {
+        Ok(frame) if frame.through == *through => {
+            return live.with(|merger| merger.add(attempt, &frame, Timestamp::now()));
+        }
+        Ok(frame) => format!("it is the frame of second {}", frame.through),
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!(target = attempt.target, index = attempt.index, second = through, trouble, "a frame cannot be used");
+    live.with(|merger| merger.pass_over(attempt, *through, Timestamp::now()));
+}
+
+/// Keeps the sum in the storage, without waiting for it.
+fn keep(store: &ObjectStore, run_uid: &str, live: &Live, keeping: &mut JoinSet<()>) {
+    let bytes = match live.with(|merger| merger.checkpoint()) {
+        Ok(bytes) => bytes,
+        Err(error) => return tracing::error!(%error, "the live figures cannot be kept"),
+    };
+    let (store, key) = (store.clone(), keys::live_state(run_uid));
+    keeping.spawn(async move {
+        match timeout(CHECKPOINT_PATIENCE, store.put(&key, bytes, PutOptions::default())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the live figures were not kept"),
+            Err(_) => tracing::warn!(seconds = CHECKPOINT_PATIENCE.as_secs(), "the live figures were not kept in time"),
+        }
+    });
+}
+
+/// From now until the next instant at which frames are looked for.
+fn until_phase(now: Timestamp) -> Duration {
+    let into = (now.as_millisecond() - PHASE_MS).rem_euclid(1_000);
+    Duration::from_millis((1_000 - into).unsigned_abs())
+}
+
+/// Says once what does not work, and again after it has worked.
+#[derive(Debug, Default)]
+struct Complaint {
+    said: bool,
+}
+
+impl Complaint {
+    fn say(&mut self, error: &dyn std::fmt::Display) {
+        if !std::mem::replace(&mut self.said, true) {
+            tracing::warn!(%error, "the live figures are not to be had at the moment");
+        }
+    }
+
+    fn over(&mut self) {
+        self.said = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_looked_for_once_in_each_second_at_the_same_instant_of_it() {
+        for (now, expected) in [(1_000_000, 600), (1_000_599, 1), (1_000_600, 1_000), (1_000_601, 999)] {
+            let now = Timestamp::from_millisecond(now).unwrap();
+            assert_eq!(until_phase(now), Duration::from_millis(expected), "{now}");
+        }
+    }
+}
