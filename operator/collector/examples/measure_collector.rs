@@ -1,8 +1,10 @@
 //! Measures what a collector costs beside an engine: processor and memory of its process while a simulated engine writes samples.
 //!
 //! ```text
-//! cargo run --release -p volley-collector --example measure_collector -- [SAMPLES_PER_SECOND] [SECONDS] [LABELS]
+//! cargo run --release -p volley-collector --example measure_collector -- [SAMPLES_PER_SECOND] [SECONDS] [LABELS] [LIVE_INTERVAL]
 //! ```
+//!
+//! LIVE_INTERVAL: seconds from one live frame to the next, 1; 0: none.
 //!
 //! This process is storage, operator and main container; the collector is a child of its own, so that only it is measured.
 
@@ -50,10 +52,10 @@ async fn main() -> Outcome<()> {
     }
     let mut arguments = std::env::args().skip(1);
     let mut argument = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
-    measure(argument(1_000)?, argument(60)?, argument(50)?).await
+    measure(argument(1_000)?, argument(60)?, argument(50)?, argument(1)?).await
 }
 
-async fn measure(rate: u64, seconds: u64, labels: u64) -> Outcome<()> {
+async fn measure(rate: u64, seconds: u64, labels: u64, live_interval_s: u64) -> Outcome<()> {
     let place = tempfile::tempdir()?;
     let (control, work) = (place.path().join("control"), place.path().join("work"));
     for folder in ["control", "work/status", "work/artifacts", "data"] {
@@ -62,7 +64,7 @@ async fn measure(rate: u64, seconds: u64, labels: u64) -> Outcome<()> {
     let storage = Server::start_on_free_ports(&place.path().join("data")).await?;
     let objects = storage.objects();
     objects.put(&keys::script(&sha256_hex(SCRIPT.as_bytes())), SCRIPT, PutOptions::default()).await?;
-    objects.put_document(&keys::definition(RUN_UID), &definition(seconds)).await?;
+    objects.put_document(&keys::definition(RUN_UID), &definition(seconds, live_interval_s)).await?;
     let mut collector = spawn(&storage, &control, &work)?;
 
     appears(&control.join("launch.json")).await?;
@@ -87,6 +89,7 @@ async fn measure(rate: u64, seconds: u64, labels: u64) -> Outcome<()> {
     let key = WorkerAttempt { target: "here".into(), index: 0, pod_uid: "pod".into() }.manifest(RUN_UID);
     let (manifest, _) = objects.get_document::<Manifest>(&key).await?.ok_or("no manifest")?;
     println!("samples/s {rate}, seconds {seconds}, labels {labels}; counted {}", manifest.counters.requests);
+    println!("live frames: {:?}", manifest.frames);
     println!("gate opened {} ms after the instant", late.as_millis());
     println!("processor {percent:.2} % of a core while the load ran");
     println!(
@@ -177,7 +180,7 @@ fn mebibytes(kibibytes: f64) -> f64 {
     kibibytes / 1024.0
 }
 
-fn definition(seconds: u64) -> Definition {
+fn definition(seconds: u64, live_interval_s: u64) -> Definition {
     Definition {
         version: DOCUMENT_VERSION,
         installation: "measured".into(),
@@ -203,7 +206,7 @@ fn definition(seconds: u64) -> Definition {
         start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
         healthy_percent: 90,
         artifacts: Artifacts { samples: true },
-        live: Some(Live { interval_s: 1 }),
+        live: u32::try_from(live_interval_s).ok().filter(|seconds| *seconds > 0).map(|interval_s| Live { interval_s }),
         images: Images { worker: "worker".into(), volley: "volley".into() },
         max_load_ms: seconds * 1_000 + 60_000,
         max_uncontrolled_ms: 60_000,
