@@ -93,3 +93,18 @@ func TestMountsBelowAFolderAreFoundAndItsNeighboursAreNot(t *testing.T) {
 		t.Errorf("%v, %v", near, err)
 	}
 }
+
+func TestTheInotifyLimitIsRaisedAndNeverLowered(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "limit")
+	for before, after := range map[string]string{"128\n": "2048", "2048\n": "2048\n", "65536\n": "65536\n"} {
+		if err := os.WriteFile(file, []byte(before), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := raiseInotify(file, func(string, ...any) {}); err != nil {
+			t.Fatal(err)
+		}
+		if content, _ := os.ReadFile(file); string(content) != after {
+			t.Errorf("%q becomes %q", before, content)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -71,6 +72,28 @@ func programs(binaries string, options configuration.Options) (configuration.Pro
 		}
 	}
 	return found, nil
+}
+
+// inotifyFile bounds how many files of events the processes of root may have
+// open; a cluster takes about 40, and the kernel's default of 128 is for all of them.
+const (
+	inotifyFile   = "/proc/sys/fs/inotify/max_user_instances"
+	inotifyWanted = 2048
+)
+
+// raiseInotify lets more than three clusters run side by side. The value stays
+// until the machine starts anew; it costs nothing where nothing uses it.
+func raiseInotify(file string, report Report) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	limit, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil || limit >= inotifyWanted {
+		return err
+	}
+	report("%s raised from %d to %d", file, limit, inotifyWanted)
+	return os.WriteFile(file, []byte(strconv.Itoa(inotifyWanted)), 0o644)
 }
 
 func pluginFolder() string {

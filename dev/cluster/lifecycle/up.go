@@ -50,6 +50,9 @@ func Up(ctx context.Context, cluster place.Cluster, options configuration.Option
 			return err
 		}
 	}
+	if err := raiseInotify(inotifyFile, report); err != nil {
+		return fmt.Errorf("cluster %s: %w", cluster.Name, err)
+	}
 	if err := start(ctx, cluster, options, programs, report); err != nil {
 		return explain(cluster, err)
 	}
