@@ -154,6 +154,29 @@ impl Bench {
         self.wait_for_run(test, limit, "finished", |run| condition(run, "Finished") == Some("True")).await
     }
 
+    /// The operator's metrics, through the API server.
+    async fn operator_metrics(&self) -> String {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), OPERATOR_NAMESPACE);
+        let selector = ListParams::default().labels("app.kubernetes.io/component=operator");
+        let pod = pods.list(&selector).await.expect("pods can be listed").items.pop().expect("the operator runs");
+        let path = format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/{}:8080/proxy/metrics", pod.name_any());
+        let request = http::Request::get(path).body(Vec::new()).expect("the request is complete");
+        self.client.request_text(request).await.expect("the operator serves its metrics")
+    }
+
+    /// Waits until the operator's metrics are as wanted.
+    pub async fn wait_for_metrics(&self, what: &str, wanted: impl Fn(&str) -> bool) {
+        let began = Instant::now();
+        loop {
+            let metrics = self.operator_metrics().await;
+            if wanted(&metrics) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "the metrics did not {what} within 20 s:\n{metrics}");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
     /// Deletes a test with its runs.
     pub async fn delete_test(&self, test: &str) {
         let api: Api<LoadTest> = Api::namespaced(self.client.clone(), NAMESPACE);

@@ -157,6 +157,11 @@ async fn a_stopped_run_ends_its_load_within_5_s_and_keeps_what_ran() {
     let moved = |run: &LoadTestRun| figures(run).is_some_and(|live| live.at > first.at && live.request_rate != "0/s");
     let run = bench.wait_for_run(test, Duration::from_secs(20), "shows newer figures", moved).await;
     println!("stopped: live figures were {first:?}, then {:?}", figures(&run));
+    let gauge = format!(
+        "volley_run_requests_per_second{{namespace=\"{NAMESPACE}\",load_test=\"{test}\",run=\"{}\"}}",
+        run.name_any()
+    );
+    bench.wait_for_metrics("show the figures of the run", |metrics| metrics.contains(&gauge)).await;
     let runs: Api<LoadTestRun> = Api::namespaced(bench.client.clone(), NAMESPACE);
     let stop = json!({"spec": {"stop": {"reason": "seen enough"}}});
     runs.patch(&run.name_any(), &PatchParams::default(), &Patch::Merge(&stop)).await.expect("a run can be stopped");
@@ -165,6 +170,7 @@ async fn a_stopped_run_ends_its_load_within_5_s_and_keeps_what_ran() {
     let status = run.status.as_ref().expect("a finished run has a status");
     assert_eq!(status.phase.map(|phase| format!("{phase:?}")).as_deref(), Some("Stopped"));
     assert_eq!(reason(&run, "Succeeded").expect("the condition is there").0, "Stopped");
+    bench.wait_for_metrics("forget the run when it has ended", |metrics| !metrics.contains(&gauge)).await;
     let uid = run.uid().expect("a run has a uid");
     let storage = bench.storage().await;
     let (document, _) = storage
