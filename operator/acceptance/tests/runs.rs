@@ -14,6 +14,7 @@ use serde_json::json;
 use volley_acceptance::bench::{NAMESPACE, condition, reason};
 use volley_acceptance::{Bench, manifests, witness};
 use volley_api::LoadTestRun;
+use volley_api::load_test_run::ThresholdOutcome;
 use volley_storage::documents::{Figures, ResultDocument};
 use volley_storage::keys;
 
@@ -207,6 +208,35 @@ async fn volley_run_makes_exactly_one_run_per_call_whatever_the_trigger() {
     let document: ResultDocument =
         serde_json::from_str(&json.output).expect("volley result -o json prints result.json");
     assert_eq!(Some(document.run.uid), runs[1].uid());
+    bench.delete_test(test).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster with Volley: `make test` prepares it"]
+async fn a_missed_threshold_fails_the_run_with_exit_code_1_and_says_the_value() {
+    let bench = Bench::connect().await;
+    let test = "judged";
+    let manifest = format!(
+        "{}  thresholds:
+  - {{name: clean, metric: errorRate, below: 50%}}
+  - {{name: impossible, metric: min, label: home, region: local, below: 0.001ms}}
+",
+        manifests::locust(test, manifests::VISITOR, "3s", "Once")
+    );
+    let outcome = bench.volley(&["run", "--namespace", NAMESPACE, "-f", "-"], Some(&manifest)).await;
+    assert_eq!(outcome.code, 1, "volley run: {}\n{}", outcome.output, outcome.errors);
+    assert!(outcome.output.contains("MISSED      impossible: min of home in local is "), "{}", outcome.output);
+    let run = bench.runs(test).await.pop().expect("volley run made a run");
+    let (reason, message) = reason(&run, "Succeeded").expect("a finished run says whether it succeeded");
+    assert_eq!(reason, "ThresholdsFailed", "{message}");
+    assert!(message.starts_with("1 of 2 thresholds are missed (impossible: min of home in local is "), "{message}");
+    let result = run.status.as_ref().and_then(|status| status.result.as_ref()).expect("a finished run has a result");
+    let outcomes: Vec<_> = result.thresholds.iter().map(|one| (one.name.as_str(), one.outcome)).collect();
+    assert_eq!(outcomes, [("clean", ThresholdOutcome::Met), ("impossible", ThresholdOutcome::Missed)]);
+    let name = run.name_any();
+    let junit = bench.volley(&["result", &name, "--namespace", NAMESPACE, "-o", "junit"], None).await;
+    assert_eq!(junit.code, 0, "{}", junit.errors);
+    assert!(junit.output.contains("tests=\"3\" failures=\"1\" errors=\"0\""), "{}", junit.output);
     bench.delete_test(test).await;
 }
 

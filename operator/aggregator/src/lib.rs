@@ -30,7 +30,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use kube::Client;
-use volley_api::load_test_run::RunResult;
+use volley_api::load_test_run::{RunResult, ThresholdResult};
 use volley_storage::documents::ResultDocument;
 use volley_storage::{ObjectStore, ResultStore};
 
@@ -97,11 +97,12 @@ async fn aggregate(
 
     let frozen = gather::checkpoints::frozen(store, run_uid, &close.workers).await?;
     let mut outcomes = gather::workers::outcomes(store, run_uid, &close.workers, &frozen).await?;
-    let (measured, outputs) =
-        gather::statistics::merge(store, run_uid, &mut outcomes, gather::statistics::CACHE_BYTES, || {
-            publish::temporary_outputs(&definition)
-        })
-        .await?;
+    let watched = definition.thresholds.iter().filter_map(|threshold| threshold.label.clone()).collect();
+    let cache_bytes = gather::statistics::CACHE_BYTES;
+    let (measured, outputs) = gather::statistics::merge(store, run_uid, &mut outcomes, &watched, cache_bytes, || {
+        publish::temporary_outputs(&definition)
+    })
+    .await?;
     let began = Instant::now();
     let targets = definition.regions.iter().map(|region| region.target.as_str());
     let series = gather::series::merge(store, run_uid, &mut outcomes, targets, async |target, bytes| {
@@ -113,6 +114,11 @@ async fn aggregate(
     let document = result::result(&definition, start.as_ref(), &close, &outcomes, &measured, series);
     for warning in &document.warnings {
         tracing::warn!(run_uid, warning, "the result has a warning");
+    }
+
+    for threshold in document.thresholds.iter().map(ThresholdResult::from) {
+        let (name, outcome, words) = (&threshold.name, threshold.outcome, threshold.sentence());
+        tracing::info!(run_uid, name, ?outcome, words, "a threshold is judged");
     }
 
     publish::histograms(store, run_uid, &measured, outputs).await?;

@@ -1,7 +1,7 @@
 //! What was measured, merged over workers, without the histograms of single labels: those are merged some hundred at a time
 //! and turned into figures at once, so that memory does not depend on their number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use volley_stats::statistics::{Collection, ErrorGroups, LabelKey, OTHER, Overview};
@@ -48,6 +48,15 @@ impl Scope {
     }
 }
 
+/// A label whose statistics are kept, because a threshold speaks of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watched {
+    /// Over all regions.
+    pub whole: LabelStatistics,
+    /// By RegionTarget.
+    pub regions: BTreeMap<String, LabelStatistics>,
+}
+
 /// What all workers measured together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measured {
@@ -59,11 +68,21 @@ pub struct Measured {
     pub labels: Vec<LabelFigures>,
     /// Labels of all regions, those that are not kept included.
     pub labels_met: u64,
+    /// The statistics of the labels that are [watched](Self::watching).
+    pub watched: BTreeMap<LabelKey, Watched>,
+    /// Names of labels whose statistics are kept.
+    watching: BTreeSet<String>,
     /// What [`Self::sort`] makes the labels of, by scope.
     keeping: BTreeMap<Option<String>, Vec<LabelFigures>>,
 }
 
 impl Measured {
+    /// Nothing yet, of which the statistics of labels with these names will be kept: a handful, because histograms take memory.
+    #[must_use]
+    pub fn watching(labels: &BTreeSet<String>) -> Self {
+        Self { watching: labels.clone(), ..Self::default() }
+    }
+
     /// Length of the measured interval of the run in microseconds; every rate refers to it.
     #[must_use]
     pub fn interval_us(&self) -> u64 {
@@ -108,7 +127,11 @@ impl Measured {
             self.whole.total.merge(&label.whole);
         }
         self.labels_met += 1;
-        for figures in label.figures {
+        let MergedLabel { key, by_region, whole, figures } = label;
+        if self.watching.contains(&*key.name) {
+            self.watched.insert(key, Watched { whole, regions: by_region });
+        }
+        for figures in figures {
             let scope = self.keeping.entry(figures.target.clone()).or_default();
             scope.push(figures);
             if scope.len() >= 2 * MAXIMUM_LABELS {
@@ -131,7 +154,13 @@ impl Measured {
     /// Merges whole collections at once; for small runs and tests. Gives the same as the steps above.
     #[must_use]
     pub fn of(collections: &[(String, Collection)]) -> Self {
-        let mut measured = Self::default();
+        Self::of_watching(collections, &BTreeSet::new())
+    }
+
+    /// [`of`](Self::of), and keeps the statistics of labels with these names.
+    #[must_use]
+    pub fn of_watching(collections: &[(String, Collection)], labels: &BTreeSet<String>) -> Self {
+        let mut measured = Self::watching(labels);
         let mut by_region: BTreeMap<String, Collection> = BTreeMap::new();
         for (target, collection) in collections {
             measured.add_overview(target, &collection.overview);

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 use volley_api::figures::{rate, ratio, time_us};
-use volley_api::load_test_run::{Coverage, LabelResult, LiveFigures, RegionResult, RunResult};
-use volley_storage::documents::{Figures, LabelFigures, ResultDocument, RunIdentity};
+use volley_api::load_test_run::{Coverage, LabelResult, LiveFigures, RegionResult, RunResult, ThresholdResult};
+use volley_storage::documents::{Figures, LabelFigures, ResultDocument, RunIdentity, ThresholdFigures};
 
 /// Labels in a status: the schema's bound. All are in `result.json`.
 const LABELS: usize = 20;
@@ -35,6 +35,7 @@ pub fn summary(document: &ResultDocument, location: &str) -> RunResult {
         p999: totals.p999_us.map(time_us),
         max: totals.max_us.map(time_us),
         verdict: document.verdict,
+        thresholds: document.thresholds.iter().map(threshold).collect(),
         coverage: Coverage {
             workers_planned: i64::from(workers.planned),
             workers_measured: i64::from(workers.complete) + i64::from(workers.partial),
@@ -97,6 +98,11 @@ fn busiest(labels: &[LabelFigures]) -> Vec<&LabelFigures> {
     });
     labels.truncate(LABELS);
     labels
+}
+
+fn threshold(figures: &ThresholdFigures) -> ThresholdResult {
+    let told = ThresholdResult::from(figures);
+    ThresholdResult { reason: told.reason.as_deref().map(cut), ..told }
 }
 
 fn label_result(label: &LabelFigures, interval_us: u64) -> LabelResult {

@@ -1,11 +1,11 @@
 //! The digest of a definition: what changes the load, and nothing else; and the annotation that remembers it.
 //!
-//! The digest covers `scenario`, `load`, `regions` and `worker` as they stand in the spec, before defaults are resolved. A source counts
+//! The digest covers `scenario`, `load`, `regions`, `worker` and `thresholds` as they stand in the spec, before defaults are resolved. A source counts
 //! by its reference: a ConfigMap with other content gives the same digest, because only an edit of the LoadTest triggers.
-//! `start`, `trigger`, `artifacts`, `live` and `history` do not change the load.
+//! `start`, `trigger`, `artifacts`, `live` and `history` change neither the load nor the judgement over it.
 //!
-//! Format: `v1:` and the SHA-256, in lower-case hexadecimal, of the JSON of those four fields without white space, keys of every object
-//! sorted by their bytes, absent fields left out, regions sorted by target. A new field that changes the load joins only
+//! Format: `v1:` and the SHA-256, in lower-case hexadecimal, of the JSON of those fields without white space, keys of every object
+//! sorted by their bytes, absent fields left out, regions sorted by target, thresholds by name. A new field that changes the load joins only
 //! where it is set, so that old definitions keep their digest; anything else needs a new version.
 
 use std::fmt;
@@ -27,8 +27,15 @@ pub fn definition_digest(spec: &LoadTestSpec) -> String {
     let mut regions: Vec<_> = spec.regions.iter().collect();
     regions.sort_by(|one, other| one.target.cmp(&other.target));
     let mut covered = json!({"scenario": spec.scenario, "load": spec.load, "regions": regions});
-    if let (Some(worker), Some(fields)) = (&spec.worker, covered.as_object_mut()) {
-        fields.insert("worker".to_owned(), json!(worker));
+    if let Some(fields) = covered.as_object_mut() {
+        if let Some(worker) = &spec.worker {
+            fields.insert("worker".to_owned(), json!(worker));
+        }
+        if !spec.thresholds.is_empty() {
+            let mut thresholds: Vec<_> = spec.thresholds.iter().collect();
+            thresholds.sort_by(|one, other| one.name.cmp(&other.name));
+            fields.insert("thresholds".to_owned(), json!(thresholds));
+        }
     }
     let mut text = String::new();
     canonical(&covered, &mut text);
@@ -162,6 +169,16 @@ regions: [{target: a, workers: 2}, {target: b, workers: 1}]
             "[{target: b, workers: 1}, {target: a, workers: 2}]",
         );
         assert_eq!(definition_digest(&spec(&reordered)), digest);
+    }
+
+    #[test]
+    fn thresholds_change_the_digest_and_their_order_does_not() {
+        let with = |thresholds: &str| definition_digest(&spec(&format!("{LOCUST}thresholds: [{thresholds}]\n")));
+        let (fast, clean) = ("{name: fast, metric: p99, below: 300ms}", "{name: clean, metric: errorRate, below: 1%}");
+        assert_eq!(with(""), definition_digest(&spec(LOCUST)));
+        assert_ne!(with(fast), with(""));
+        assert_ne!(with(fast), with(&fast.replace("300ms", "301ms")));
+        assert_eq!(with(&format!("{fast}, {clean}")), with(&format!("{clean}, {fast}")));
     }
 
     #[test]

@@ -205,6 +205,7 @@ fn definition(seconds: u64, live_interval_s: u64) -> Definition {
         resources: WorkerResources::Size(WorkerSize::Small),
         start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
         healthy_percent: 90,
+        thresholds: Vec::new(),
         artifacts: Artifacts { samples: true },
         live: u32::try_from(live_interval_s).ok().filter(|seconds| *seconds > 0).map(|interval_s| Live { interval_s }),
         images: Images { worker: "worker".into(), volley: "volley".into() },

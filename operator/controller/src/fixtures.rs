@@ -75,6 +75,7 @@ pub(crate) fn definition() -> Definition {
         resources: WorkerResources::Size(WorkerSize::Standard),
         start: Start { quorum_percent: 100, timeout_ms: 900_000, late_workers: LateWorkers::Refuse },
         healthy_percent: 90,
+        thresholds: Vec::new(),
         artifacts: Artifacts { samples: false },
         live: Some(Live { interval_s: 1 }),
         images: Images { worker: "example.com/worker:1".into(), volley: "example.com/volley:1".into() },

@@ -50,6 +50,12 @@ fn inline() -> Value {
     json!({"inline": "x"})
 }
 
+fn threshold(side: &str) -> Value {
+    let mut base = http();
+    base["thresholds"] = json!([{"name": "fast", "metric": "p99", side: "1s"}]);
+    base
+}
+
 /// The smallest Taurus configuration.
 fn taurus(scenario: &str) -> String {
     format!("execution: [{{scenario: {scenario}}}]")
@@ -103,6 +109,12 @@ fn rows() -> Vec<Row> {
         load_test("spec.worker.resources.limits", resources(), json!({"memory": "1Gi"}), json!({"memory": "2Gi"})),
         load_test("spec.start.quorumPercent", http(), json!(50), json!(100)),
         load_test("spec.start.timeout", http(), json!("1m"), json!("2m")),
+        load_test("spec.thresholds[].name", threshold("below"), json!("a"), json!("b")),
+        load_test("spec.thresholds[].metric", threshold("below"), json!("p95"), json!("p99")),
+        load_test("spec.thresholds[].label", threshold("below"), json!("home"), json!("cart")),
+        load_test("spec.thresholds[].region", threshold("below"), json!("local"), json!("other")),
+        load_test("spec.thresholds[].below", threshold("below"), json!("1s"), json!("2s")),
+        load_test("spec.thresholds[].above", threshold("above"), json!("1s"), json!("2s")),
         load_test("spec.trigger", http(), json!("Once"), json!("OnChange")),
         load_test("spec.artifacts.samples", http(), json!(false), json!(true)),
         load_test("spec.live.enabled", http(), json!(false), json!(true)),

@@ -8,6 +8,7 @@
 //! * [`recorder`] fills both from samples, with the bounds of a worker.
 //! * [`frame`] is what a worker measured in a few seconds, while the load runs.
 //! * [`mod@file`] is the byte format in which a worker hands its collection to the aggregator.
+//! * [`thresholds`] judges what was measured.
 //! * [`final_stats`] reads Taurus' own summary and compares it with ours.
 //!
 //! # Guarantees
@@ -26,6 +27,7 @@ pub mod recorder;
 pub mod samples;
 pub mod series;
 pub mod statistics;
+pub mod thresholds;
 
 pub use frame::{Frame, FrameRecorder};
 pub use histogram::Histogram;

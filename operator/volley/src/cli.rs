@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use volley_storage::documents::Threshold;
 
 use crate::commands::{aggregator, collector, operator, positive_duration, storage};
 use crate::report::Output;
@@ -31,8 +32,8 @@ const REPORT: &str = "Report on files, without any cluster.\n\n\
     content; gzip and zstd are unpacked.\n\n\
     Several files are merged: samples and histograms exactly, percentiles included. Of final-stats XML the counts are \
     added up and the percentiles shown per file, because percentiles cannot be merged. Different kinds are not mixed.\n\n\
-    Exit codes: 0 reported; 2 wrong usage, or a file cannot be read, the message says which and why; 5 the report \
-    cannot be written.";
+    Exit codes: 0 reported, all thresholds met; 1 a threshold is missed; 2 wrong usage, or a file cannot be read, the message \
+    says which and why; 4 a threshold cannot be judged; 5 the report cannot be written.";
 const VALIDATE: &str = "Check manifests without a cluster.\n\n\
     Checks every LoadTest, LoadTestRun and RegionTarget of the file against its schema and rules; other kinds are \
     skipped. Exit codes: 0 all valid; 2 something is wrong, each violation on a line of standard error.";
@@ -135,6 +136,9 @@ pub struct ReportArguments {
     /// Title of the report; by default the run's or the files' name.
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
+    /// What must hold, for example 'p99<300ms', 'errorRate<1%' or, of one label, 'p99(checkout)<300ms'; may be given several times.
+    #[arg(long = "threshold", value_name = "THRESHOLD", value_parser = crate::report::thresholds::parse)]
+    pub thresholds: Vec<Threshold>,
     /// How the report is written.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,

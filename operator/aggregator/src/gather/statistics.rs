@@ -4,7 +4,7 @@
 //! read everything once; bigger ones are read again by range. What stays in memory of every file are the places of its
 //! records, 12 bytes a label.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
@@ -109,7 +109,7 @@ impl<W: Write> Outputs<W> {
 
 /// Merges the statistics of all measured workers. A worker whose file is wrong becomes lost, with a reason, in `outcomes`.
 /// Each time that happens in the middle, the merge begins anew without it; `outputs` opens the files of an attempt.
-/// `cache_bytes` bounds the files that stay in memory, usually [`CACHE_BYTES`]; it changes no result.
+/// The statistics of labels named in `watched` are kept. `cache_bytes` bounds the files that stay in memory, usually [`CACHE_BYTES`]; it changes no result.
 ///
 /// # Errors
 /// What the storage or the sink says.
@@ -117,6 +117,7 @@ pub async fn merge<W: Write>(
     store: &ObjectStore,
     run_uid: &str,
     outcomes: &mut [WorkerOutcome],
+    watched: &BTreeSet<String>,
     cache_bytes: u64,
     mut outputs: impl FnMut() -> Result<Outputs<W>, AggregateError>,
 ) -> Result<(Measured, Outputs<W>), AggregateError> {
@@ -126,7 +127,7 @@ pub async fn merge<W: Write>(
     tracing::info!(workers, labels, ms = began.elapsed().as_millis(), "the workers' statistics are verified");
     let began = Instant::now();
     loop {
-        match merge_files(store, &opened, outputs()?).await? {
+        match merge_files(store, &opened, watched, outputs()?).await? {
             Ok(done) => {
                 tracing::info!(ms = began.elapsed().as_millis(), "the workers' statistics are merged");
                 return Ok(done);
@@ -248,9 +249,10 @@ async fn open_one(store: &ObjectStore, wanted: Wanted) -> Result<(usize, Verifie
 async fn merge_files<W: Write>(
     store: &ObjectStore,
     opened: &Opened,
+    watched: &BTreeSet<String>,
     mut outputs: Outputs<W>,
 ) -> Result<Result<(Measured, Outputs<W>), Broken>, AggregateError> {
-    let mut measured = Measured::default();
+    let mut measured = Measured::watching(watched);
     let target_of = |file: &StatisticsFile| opened.regions.get(file.region).map_or("", String::as_str);
     for file in &opened.files {
         measured.add_overview(target_of(file), &file.tail.overview);

@@ -1,6 +1,7 @@
 //! The result of a run from what is known of it. Pure: no clock, no storage; the same input gives the same document.
 
 mod coverage;
+pub mod thresholds;
 mod verdict;
 mod warnings;
 
@@ -59,11 +60,13 @@ pub fn result(
             count,
         })
         .collect::<Vec<_>>();
+    let thresholds = thresholds::judged(&definition.thresholds, measured);
     let mut document = ResultDocument {
         version: DOCUMENT_VERSION,
         run: definition.run.clone(),
         definition_digest: definition.definition_digest.clone(),
-        verdict: verdict::verdict(definition, close, counts.values()),
+        verdict: verdict::verdict(definition, close, &thresholds, counts.values()),
+        thresholds,
         stopped: close.stopped,
         start_at: start.map(|start| start.start_at),
         interval: measured.whole.interval(),

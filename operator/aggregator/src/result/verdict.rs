@@ -1,13 +1,14 @@
 //! The judgement over a run.
 
 use volley_api::load_test_run::{EndReason, Outcome, ThresholdsOutcome, Verdict};
-use volley_storage::documents::{CloseDecision, Definition, StopReason, WorkerCounts};
+use volley_storage::documents::{CloseDecision, Definition, StopReason, ThresholdFigures, WorkerCounts};
 
-/// Judges by the table of endings: a run that was cut short, or of which too little was measured, is inconclusive; there are
-/// no thresholds that it could pass or miss.
+/// Judges by the table of endings: a missed threshold fails the run however it ended; else a run that was cut short, or of which too
+/// little was measured, is inconclusive.
 pub(super) fn verdict<'a>(
     definition: &Definition,
     close: &CloseDecision,
+    thresholds: &[ThresholdFigures],
     mut regions: impl Iterator<Item = &'a WorkerCounts>,
 ) -> Verdict {
     let reason = match close.stopped {
@@ -19,7 +20,7 @@ pub(super) fn verdict<'a>(
         None if regions.any(|region| !is_healthy(*region, definition.healthy_percent)) => EndReason::Inconclusive,
         None => EndReason::Completed,
     };
-    Outcome::of(reason, ThresholdsOutcome::None).verdict
+    Outcome::of(reason, ThresholdsOutcome::of(thresholds.iter().map(|threshold| threshold.outcome))).verdict
 }
 
 /// Whether enough workers of a region were measured: `measured ≥ ceil(started × percent / 100)`, and at least one.

@@ -50,6 +50,7 @@ pub(crate) fn definition(regions: &[(&str, u32)]) -> Definition {
         resources: WorkerResources::Size(WorkerSize::Small),
         start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
         healthy_percent: 90,
+        thresholds: Vec::new(),
         artifacts: Artifacts { samples: false },
         live: None,
         images: Images { worker: "worker:1".into(), volley: "volley:1".into() },

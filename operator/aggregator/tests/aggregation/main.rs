@@ -8,4 +8,5 @@ mod damage;
 mod fixtures;
 mod live;
 mod result;
+mod thresholds;
 mod whole_runs;

@@ -1,5 +1,6 @@
 //! Whole aggregations against the embedded storage: the real protocols over 127.0.0.1.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -30,15 +31,18 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn new(regions: &[(&str, u32)]) -> Self {
+        Self::of(definition(regions)).await
+    }
+
+    pub(crate) async fn of(definition: Definition) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start_on_free_ports(folder.path()).await.unwrap();
         let store = server.objects();
-        let definition = definition(regions);
         store.put_document(&keys::definition(RUN), &definition).await.unwrap();
         let start = StartDecision {
             version: 1,
             start_at: at(0),
-            regions: regions.iter().map(|(target, _)| (*target).to_owned()).collect(),
+            regions: definition.regions.iter().map(|region| region.target.clone()).collect(),
             late_workers: LateWorkers::Refuse,
         };
         store.put_document(&keys::start(RUN), &start).await.unwrap();
@@ -189,7 +193,9 @@ async fn files_that_do_not_fit_the_cache_are_read_by_range_with_the_same_outcome
         let mut outcomes = gather::workers::outcomes(&bench.store, RUN, &bench.close.workers, &[]).await.unwrap();
         let outputs = || publish::temporary_outputs(&bench.definition);
         let (measured, _) =
-            gather::statistics::merge(&bench.store, RUN, &mut outcomes, cache_bytes, outputs).await.unwrap();
+            gather::statistics::merge(&bench.store, RUN, &mut outcomes, &BTreeSet::new(), cache_bytes, outputs)
+                .await
+                .unwrap();
         merged.push(measured);
     }
     assert_eq!(merged[0], merged[1]);

@@ -3,6 +3,7 @@
 mod live;
 mod scenario;
 mod status;
+mod threshold;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ pub use scenario::{
     Scenario, Source, TaurusScenario,
 };
 pub use status::{LastRun, LoadTestStatus, RunCounts};
+pub use threshold::{METRIC_PATTERN, Threshold, ThresholdLimit};
 
 use crate::duration::Duration;
 
@@ -82,6 +84,11 @@ pub struct LoadTestSpec {
     /// When a run may start.
     #[serde(default)]
     pub start: StartPolicy,
+    /// What must hold for a run to pass, at most 20. Absent: a run that ends as planned succeeds, and is not judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub thresholds: Vec<Threshold>,
     /// What makes a run. Absent: Once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Trigger>,

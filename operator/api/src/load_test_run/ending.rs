@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::status::{Phase, Verdict};
+use super::status::{Phase, ThresholdOutcome, Verdict};
 use crate::condition::{self, ConditionType};
 
 /// Why a run ended; the reason of its `Succeeded` condition.
@@ -215,6 +215,18 @@ pub enum ThresholdsOutcome {
     Unjudged,
 }
 
+impl ThresholdsOutcome {
+    /// What all thresholds together say: a missed one weighs more than one that cannot be judged.
+    #[must_use]
+    pub fn of(thresholds: impl IntoIterator<Item = ThresholdOutcome>) -> Self {
+        thresholds.into_iter().fold(Self::None, |all, one| match (all, one) {
+            (Self::Missed, _) | (_, ThresholdOutcome::Missed) => Self::Missed,
+            (Self::Unjudged, _) | (_, ThresholdOutcome::NotJudged) => Self::Unjudged,
+            (Self::None | Self::Met, ThresholdOutcome::Met) => Self::Met,
+        })
+    }
+}
+
 /// Everything that follows from the way in which a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -339,7 +351,9 @@ mod tests {
             }
         }
         rows.push((R::Stopped, T::Missed, Verdict::Failed, R::Stopped, Stopped, false, 1));
-        rows.push((R::Stopped, T::None, Inconclusive, R::Stopped, Stopped, false, 4));
+        for thresholds in [T::None, T::Met, T::Unjudged] {
+            rows.push((R::Stopped, thresholds, Inconclusive, R::Stopped, Stopped, false, 4));
+        }
         for reason in [
             R::InvalidDefinition,
             R::SourceUnavailable,
@@ -369,6 +383,22 @@ mod tests {
         }
         for reason in EndReason::ALL {
             assert!(rows.iter().any(|row| row.0 == reason), "{reason} has no row");
+        }
+    }
+
+    #[test]
+    fn a_missed_threshold_beats_one_that_cannot_be_judged_and_that_beats_a_met_one() {
+        use ThresholdOutcome::{Met, Missed, NotJudged};
+        for (thresholds, all) in [
+            (&[][..], T::None),
+            (&[Met], T::Met),
+            (&[Met, Met], T::Met),
+            (&[Met, NotJudged], T::Unjudged),
+            (&[NotJudged, Met], T::Unjudged),
+            (&[Missed, NotJudged, Met], T::Missed),
+            (&[NotJudged, Met, Missed], T::Missed),
+        ] {
+            assert_eq!(T::of(thresholds.iter().copied()), all, "{thresholds:?}");
         }
     }
 

@@ -145,6 +145,17 @@ pub enum Verdict {
     NotJudged,
 }
 
+/// What a threshold says about a run.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ThresholdOutcome {
+    /// The value is on the side of the limit where it must be.
+    Met,
+    /// It is not.
+    Missed,
+    /// There is no value, or only a part of it.
+    NotJudged,
+}
+
 /// Newest figures of a run. Times are durations such as `142ms`, rates such as `398/s`, ratios such as `0.12%`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -223,6 +234,11 @@ pub struct RunResult {
     pub max: Option<String>,
     /// The judgement.
     pub verdict: Verdict,
+    /// What each threshold says, in the order of the definition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub thresholds: Vec<ThresholdResult>,
     /// Which workers the numbers speak of.
     pub coverage: Coverage,
     /// The 20 busiest labels.
@@ -243,6 +259,47 @@ pub struct RunResult {
     /// `s3://bucket/key` of `result.json`.
     #[schemars(length(max = 2048))]
     pub location: String,
+}
+
+/// What one threshold says.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ThresholdResult {
+    /// Name of the threshold.
+    #[schemars(length(max = 40))]
+    pub name: String,
+    /// What was looked at, for example `p99 of checkout in eu-west-1`.
+    #[schemars(length(max = 512))]
+    pub metric: String,
+    /// The limit, for example `below 300ms`.
+    #[schemars(length(max = 64))]
+    pub limit: String,
+    /// The value, for example `142ms`; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub observed: Option<String>,
+    /// What follows.
+    pub outcome: ThresholdOutcome,
+    /// Why it cannot be judged, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub reason: Option<String>,
+}
+
+impl ThresholdResult {
+    /// In words, without the name: `p99 of checkout is 312ms, not below 300ms`.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self { metric, limit, .. } = self;
+        match (&self.observed, &self.reason) {
+            (Some(observed), _) if self.outcome == ThresholdOutcome::Missed => {
+                format!("{metric} is {observed}, not {limit}")
+            }
+            (Some(observed), _) => format!("{metric} is {observed}, {limit}"),
+            (None, Some(reason)) => reason.clone(),
+            (None, None) => format!("{metric} {limit}"),
+        }
+    }
 }
 
 /// Which workers the numbers speak of.

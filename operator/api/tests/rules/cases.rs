@@ -53,9 +53,10 @@ pub(crate) struct Ready {
     pub(crate) refused: Vec<(String, String)>,
 }
 
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 5] = [
     include_str!("../cases/load_test.yaml"),
     include_str!("../cases/scenario.yaml"),
+    include_str!("../cases/thresholds.yaml"),
     include_str!("../cases/load_test_run.yaml"),
     include_str!("../cases/region_target.yaml"),
 ];

@@ -165,6 +165,7 @@ fn definition() -> Definition {
         resources: WorkerResources::Size(WorkerSize::Small),
         start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
         healthy_percent: 90,
+        thresholds: Vec::new(),
         artifacts: Artifacts { samples: false },
         live: Some(Live { interval_s: 1 }),
         images: Images { worker: "worker".into(), volley: "volley".into() },

@@ -103,6 +103,7 @@ fn definition(scenario: Scenario, seconds: u64, users: u32) -> Definition {
         resources: WorkerResources::Size(WorkerSize::Small),
         start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
         healthy_percent: 90,
+        thresholds: Vec::new(),
         artifacts: Artifacts { samples: true },
         live: Some(Live { interval_s: 1 }),
         images: Images { worker: "worker".into(), volley: "volley".into() },

@@ -3,6 +3,7 @@
 
 mod scenario;
 mod sources;
+mod thresholds;
 
 #[cfg(test)]
 mod tests;
@@ -137,6 +138,7 @@ pub fn check(spec: &LoadTestSpec, namespace: &str, references: &References) -> R
     let resources = resources(spec.worker.as_ref())?;
     live(spec)?;
     regions(&spec.regions, namespace, &references.targets, &resources)?;
+    thresholds::convert(spec)?;
     scenario::convert(&spec.scenario, load.users_per_worker, namespace, &references.contents)?;
     Ok(())
 }
@@ -150,6 +152,7 @@ pub fn candidate(spec: &LoadTestSpec, requester: Requester, references: &Referen
     let load = load(spec)?;
     let resources = resources(spec.worker.as_ref())?;
     let regions = regions(&spec.regions, &namespace, &references.targets, &resources)?;
+    let thresholds = thresholds::convert(spec)?;
     let (scenario, sources) =
         scenario::convert(&spec.scenario, load.users_per_worker, &namespace, &references.contents)?;
     for region in &regions {
@@ -173,6 +176,7 @@ pub fn candidate(spec: &LoadTestSpec, requester: Requester, references: &Referen
         regions,
         resources,
         healthy_percent: HEALTHY_PERCENT,
+        thresholds,
         artifacts: Artifacts { samples: spec.artifacts.samples },
         live: live(spec)?,
         images: requester.images,

@@ -19,9 +19,9 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams, PostParams};
 use serde_json::json;
 use volley_api::condition::{self, ConditionType};
-use volley_api::load_test_run::Phase;
+use volley_api::load_test_run::{Phase, Verdict};
 use volley_api::{LoadTest, LoadTestRun, RegionTarget, labels};
-use volley_storage::documents::{CloseDecision, StartDecision, StopDecision, StopReason};
+use volley_storage::documents::{CloseDecision, Definition, StartDecision, StopDecision, StopReason};
 use volley_storage::keys;
 
 use harness::{Harness, eventually};
@@ -216,6 +216,50 @@ async fn a_run_that_is_deleted_under_load_is_stopped_and_goes() {
     let jobs: Api<Job> = Api::all(harness.client.clone());
     let selector = format!("{}={}", labels::INSTALLATION, harness.installation);
     assert_eq!(jobs.list(&ListParams::default().labels(&selector)).await.unwrap().items.len(), 0);
+    operator.stop().await;
+    harness.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make test sets VOLLEY_TEST_KUBECONFIG"]
+async fn a_missed_threshold_fails_the_run_and_is_told_by_its_event_and_its_load_test() {
+    let harness = Harness::start().await;
+    let operator = harness.operator();
+    harness.region_target().await;
+    let threshold = json!({"name": "fast", "metric": "p99", "region": harness.target, "below": "300ms"});
+    harness.load_test(json!({"thresholds": [threshold]})).await;
+    let run = harness.only_run().await;
+    let job = harness.worker_job(&run, 2).await;
+    harness.play_ready(&job, 2).await;
+    let uid = run.uid().unwrap();
+    let _: StartDecision = harness.document(&keys::start(&uid)).await;
+    let definition: Definition = harness.document(&keys::definition(&uid)).await;
+    assert_eq!(definition.thresholds.len(), 1);
+    assert_eq!(definition.thresholds[0].criterion.to_string(), "p99 below 300ms");
+    harness.play_manifests(&run, &[0, 1]).await;
+    let _: CloseDecision = harness.document(&keys::close(&uid)).await;
+    let judged =
+        json!([{"name": "fast", "metric": "p99", "limit": "below 300ms", "observed": "312ms", "outcome": "Missed"}]);
+    harness.play_judgement(&run, 2, "Failed", judged).await;
+
+    let ended = harness.until_cleaned(&run).await;
+    assert_eq!(reason_of_end(&ended).as_deref(), Some("ThresholdsFailed"));
+    assert_eq!(ended.status.as_ref().unwrap().phase, Some(Phase::Failed));
+    harness
+        .test_until("the LoadTest says how its run went", |test| {
+            let status = test.status.clone().unwrap_or_default();
+            let stalled = condition::find(&status.conditions, ConditionType::Stalled)
+                .is_some_and(|stalled| stalled.status == "True" && stalled.message.contains("p99 is 312ms"));
+            stalled && status.last_run.is_some_and(|last| last.verdict == Some(Verdict::Failed))
+        })
+        .await;
+    let events: Api<Event> = Api::namespaced(harness.client.clone(), &harness.shop);
+    let told: Vec<_> = events.list(&ListParams::default()).await.unwrap().items;
+    let told: Vec<_> = told.iter().filter(|event| event.reason.as_deref() == Some("ThresholdsFailed")).collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].type_.as_deref(), Some("Warning"));
+    let note = told[0].note.as_deref().unwrap();
+    assert!(note.starts_with("The threshold is missed (fast: p99 is 312ms, not below 300ms)"), "{note}");
     operator.stop().await;
     harness.end().await;
 }

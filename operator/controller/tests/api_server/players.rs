@@ -89,8 +89,13 @@ impl Harness {
 
     /// The aggregator writes its result.
     pub(super) async fn play_result(&self, run: &LoadTestRun, started: i64) {
+        self.play_judgement(run, started, "NotJudged", json!([])).await;
+    }
+
+    /// The aggregator writes its result with a verdict over thresholds.
+    pub(super) async fn play_judgement(&self, run: &LoadTestRun, started: i64, verdict: &str, thresholds: Value) {
         let result = json!({
-            "requests": 100, "errors": 0, "errorRate": "0%", "requestRate": "10/s", "bytes": 1000, "verdict": "NotJudged",
+            "requests": 100, "errors": 0, "errorRate": "0%", "requestRate": "10/s", "bytes": 1000, "verdict": verdict, "thresholds": thresholds,
             "coverage": {"workersPlanned": 2, "workersMeasured": started, "partial": 0, "complete": true},
             "regions": [{"target": self.target, "started": started, "lost": 0, "partial": 0}],
             "location": "s3://volley-test/result"});

@@ -15,5 +15,6 @@ mod percentiles;
 mod recorder;
 mod samples;
 mod series;
+mod thresholds;
 mod wire;
 mod workers;

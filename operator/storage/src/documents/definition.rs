@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use volley_api::WorkerSize;
 
 use super::schema::Instant;
+use super::threshold::Threshold;
 
 /// Who the run is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -234,6 +235,9 @@ pub struct Definition {
     pub start: Start,
     /// Share of the started workers of a region that must stay healthy, in percent.
     pub healthy_percent: u32,
+    /// What must hold, in the order of the LoadTest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<Threshold>,
     /// What is kept.
     pub artifacts: Artifacts,
     /// What workers tell while the load runs; `None`: nothing.

@@ -9,6 +9,7 @@ mod definition;
 mod manifest;
 mod result;
 mod schema;
+mod threshold;
 
 pub use checkpoint::{Checkpoint, CheckpointDecision, FrozenCheckpoint};
 pub use control::{CloseDecision, ClosedWorker, StartDecision, StopDecision, StopReason};
@@ -25,6 +26,7 @@ pub use result::{
 };
 
 pub use schema::result_schema;
+pub use threshold::{Threshold, ThresholdFigures};
 
 use crate::objects::Document;
 

@@ -11,6 +11,7 @@ use volley_api::load_test_run::Verdict;
 use super::control::StopReason;
 use super::definition::RunIdentity;
 use super::schema::{Instant, Version};
+use super::threshold::ThresholdFigures;
 
 /// Figures of a set of samples. Times are those of all requests, successes and failures together, in microseconds;
 /// they are null where there was no request.
@@ -246,6 +247,9 @@ pub struct ResultDocument {
     pub definition_digest: String,
     /// The judgement.
     pub verdict: Verdict,
+    /// What each threshold says, in the order of the definition; empty: the test has none.
+    #[serde(default)]
+    pub thresholds: Vec<ThresholdFigures>,
     /// Why the load ended early, when it did.
     pub stopped: Option<StopReason>,
     /// The instant at which every gate was to open; null: the load never started.

@@ -9,7 +9,7 @@ use volley_api::load_test_run::Verdict;
 
 use crate::documents::{
     ErrorGroup, Figures, LabelFigures, MeasuredInterval, RegionFigures, ResultDocument, RunIdentity, StopReason,
-    WorkerCounts,
+    ThresholdFigures, WorkerCounts,
 };
 
 /// Labels that have a row, per scope; all of them are in `result.json`.
@@ -35,6 +35,9 @@ pub struct RunSummary {
     pub definition_digest: String,
     /// The judgement.
     pub verdict: Verdict,
+    /// What each threshold says, labels cut at 64 bytes and reasons at 128.
+    #[serde(default)]
+    pub thresholds: Vec<ThresholdFigures>,
     /// Why the load ended early, when it did.
     pub stopped: Option<StopReason>,
     /// First to last sample.
@@ -121,6 +124,7 @@ pub fn summary_of(result: &ResultDocument, location: String, expires_at: Timesta
         run: result.run.clone(),
         definition_digest: result.definition_digest.clone(),
         verdict: result.verdict,
+        thresholds: result.thresholds.iter().map(bounded_threshold).collect(),
         stopped: result.stopped,
         interval: result.interval,
         peak_users: result.peak_users,
@@ -188,6 +192,15 @@ fn error_row(rank: u32, group: &ErrorGroup) -> ErrorRow {
     }
 }
 
+/// Twenty of them leave room for the rest of the summary.
+fn bounded_threshold(threshold: &ThresholdFigures) -> ThresholdFigures {
+    ThresholdFigures {
+        label: threshold.label.as_ref().map(|label| cut(label, 64)),
+        reason: threshold.reason.as_ref().map(|reason| cut(reason, 128)),
+        ..threshold.clone()
+    }
+}
+
 fn bounded(figures: &Figures) -> Figures {
     let mut codes: Vec<(&String, &u64)> = figures.codes.iter().collect();
     codes.sort_by(|one, two| two.1.cmp(one.1).then_with(|| one.0.cmp(two.0)));
@@ -229,6 +242,8 @@ impl ErrorRow {
 
 #[cfg(test)]
 mod tests {
+    use volley_api::load_test_run::ThresholdOutcome;
+
     use super::*;
 
     fn label(target: Option<&str>, label: &str, requests: u64, errors: u64) -> LabelFigures {
@@ -280,6 +295,29 @@ mod tests {
         let long = "é".repeat(3000);
         let short = cut(&long, 2048);
         assert!(short.len() <= 2048 && short.ends_with('…') && short.starts_with("éé"), "{} bytes", short.len());
+    }
+
+    #[test]
+    fn a_summary_with_twenty_thresholds_and_long_texts_is_at_most_16_kib() {
+        let example = include_str!("../../../../docs/reference/result.example.json");
+        let mut result: ResultDocument = serde_json::from_str(example).unwrap();
+        let threshold = ThresholdFigures {
+            name: "n".repeat(40),
+            metric: "p99.999".parse().unwrap(),
+            label: Some("é".repeat(128)),
+            target: Some("t".repeat(15)),
+            below: Some(u64::MAX),
+            above: None,
+            observed: None,
+            outcome: ThresholdOutcome::NotJudged,
+            reason: Some("r".repeat(1_000)),
+        };
+        result.thresholds = vec![threshold; 20];
+        result.warnings = vec!["w".repeat(1_000); 20];
+        result.totals.codes = (0..50_u64).map(|code| (format!("{code:0>64}"), code)).collect();
+        let summary = summary_of(&result, "s3://bucket/runs/v1/u/".into(), Timestamp::MAX);
+        let bytes = serde_json::to_vec(&summary).unwrap().len();
+        assert!(bytes <= 16 * 1024, "{bytes} bytes");
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub(crate) fn result(uid: &str, created_at: &str, labels: u64) -> ResultDocument
         },
         definition_digest: "v1:00".into(),
         verdict: Verdict::NotJudged,
+        thresholds: Vec::new(),
         stopped: None,
         start_at: None,
         interval: None,

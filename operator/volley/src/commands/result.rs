@@ -63,7 +63,7 @@ pub async fn run(arguments: &ResultArguments) -> Result<Exit, CommandError> {
             // What the storage holds is not the user's fault.
             let gathered = Gathered::run((location, &document), histograms)
                 .map_err(|error| CommandError::cluster(&error.to_string()))?;
-            print_text(&formats::of(&gathered, None, format))?;
+            print_text(&formats::of(&gathered, None, None, format))?;
         }
     }
     Ok(Exit::Success)

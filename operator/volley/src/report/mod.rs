@@ -3,6 +3,7 @@
 //! * [`status`] tells a run from its `status` alone: rights to `kubectl get` it are enough.
 //! * [`gather`] reads files: the only part that sees a disk. [`build`] makes a [`Report`](model::Report) of what was read,
 //!   [`formats`] writes it. Both are pure.
+//! * [`thresholds`] judges files by thresholds of the command line.
 //!
 //! Labels, codes and messages come from scripts and servers, so from strangers: each format writes them by the rules of
 //! [`text`] or its own, so that none of them acts on a terminal, a browser or a spreadsheet.
@@ -16,6 +17,7 @@ mod schema;
 pub mod status;
 mod table;
 mod text;
+pub mod thresholds;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
-use volley_api::load_test_run::Verdict;
+use volley_api::load_test_run::{EndReason, Outcome, ThresholdsOutcome, Verdict};
 use volley_stats::Percentile;
-use volley_storage::documents::{self, MeasuredInterval, WorkerCounts};
+use volley_storage::documents::{self, MeasuredInterval, ThresholdFigures, WorkerCounts};
 
 /// Version of the JSON form.
 pub const VERSION: u32 = 1;
@@ -259,6 +259,13 @@ pub struct FileFigures {
     pub labels: Vec<Label>,
 }
 
+/// What thresholds mean together, of what ran to its end.
+#[must_use]
+pub fn verdict(thresholds: &[ThresholdFigures]) -> Verdict {
+    let outcomes = thresholds.iter().map(|threshold| threshold.outcome);
+    Outcome::of(EndReason::Completed, ThresholdsOutcome::of(outcomes)).verdict
+}
+
 /// A report.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -271,6 +278,12 @@ pub struct Report {
     pub sources: Vec<Source>,
     /// The run, where the source is its `result.json`.
     pub run: Option<Run>,
+    /// What each threshold says: those of the run, or those that were given by `--threshold`. Numbers are in the unit of the metric, as
+    /// in `result.json`.
+    pub thresholds: Vec<ThresholdFigures>,
+    /// The judgement: `Passed`, `Failed`, `Inconclusive` or `NotJudged`; null where files were reported without thresholds.
+    #[schemars(with = "Option<String>")]
+    pub verdict: Option<Verdict>,
     /// From the first to the last request; null where the source does not say or there was none.
     pub interval: Option<Interval>,
     /// Most virtual users at the same time: an upper bound, the sum over workers; null where it is not known.
@@ -288,6 +301,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Judges by these thresholds instead of those that it has.
+    pub(super) fn judge(&mut self, thresholds: Vec<ThresholdFigures>) {
+        self.verdict = Some(verdict(&thresholds));
+        self.thresholds = thresholds;
+    }
+
     /// Whether the figures are Taurus' own instead of ours.
     #[must_use]
     pub fn is_taurus(&self) -> bool {

@@ -8,6 +8,7 @@ mod load_test;
 mod load_test_run;
 mod region_target;
 mod scenario;
+mod thresholds;
 
 use serde_json::Value;
 
@@ -86,7 +87,7 @@ impl Test {
 #[must_use]
 pub fn of(kind: Kind) -> Vec<Rule> {
     match kind {
-        Kind::LoadTest => [load_test::RULES, scenario::RULES, amounts::RULES].concat(),
+        Kind::LoadTest => [load_test::RULES, scenario::RULES, amounts::RULES, thresholds::RULES].concat(),
         Kind::LoadTestRun => load_test_run::RULES.to_vec(),
         Kind::RegionTarget => region_target::RULES.to_vec(),
     }

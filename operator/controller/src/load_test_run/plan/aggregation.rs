@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use volley_api::load_test_run::{EndReason, Outcome, RunResult, ThresholdsOutcome, Verdict};
+use volley_api::load_test_run::{EndReason, Outcome, RunResult, ThresholdOutcome, ThresholdsOutcome, Verdict};
 use volley_storage::documents::{CloseDecision, StopReason};
 
 use super::draft::Draft;
@@ -12,6 +12,8 @@ use volley_api::condition::{ConditionType, Status};
 
 /// The result comes as an event of the run itself; this is for a lost one and for the limit.
 const CADENCE: Duration = Duration::from_secs(5);
+/// Thresholds that a message names; all are in the result.
+const TOLD_THRESHOLDS: usize = 3;
 
 pub(super) fn aggregate(draft: &mut Draft<'_>) {
     let Some(close) = &draft.observed.close else { return };
@@ -77,13 +79,19 @@ fn conclusion(draft: &Draft<'_>, close: &CloseDecision, result: &RunResult) -> C
         format!("{} of {} workers were measured{partial}", coverage.workers_measured, coverage.workers_planned);
     let reason = close.stopped.map_or(EndReason::Completed, ending::of_stop);
     let outcome = Outcome::of(reason, thresholds(result.verdict));
+    let (missed, unjudged) = (told(result, ThresholdOutcome::Missed), told(result, ThresholdOutcome::NotJudged));
     let message = match (close.stopped, outcome.reason) {
         (Some(stopped), _) => {
             let why = draft.observed.stop.as_ref().map_or_else(String::new, |stop| format!(": {}", stop.message));
-            format!("{}{why}; {measured}", stopped_words(stopped))
+            let missed = missed.map_or_else(String::new, |missed| format!("; {missed}"));
+            format!("{}{why}{missed}; {measured}", stopped_words(stopped))
         }
-        (None, EndReason::ThresholdsFailed) => format!("A threshold was missed; {measured}"),
-        (None, EndReason::Inconclusive) => format!("Too little was measured to judge the run; {measured}"),
+        (None, EndReason::ThresholdsFailed) => {
+            format!("{}; {measured}", missed.unwrap_or_else(|| "A threshold was missed".to_owned()))
+        }
+        (None, EndReason::Inconclusive) => {
+            format!("{}; {measured}", unjudged.unwrap_or_else(|| "Too little was measured to judge the run".to_owned()))
+        }
         (None, _) => completed_words(result, &measured),
     };
     Conclusion { outcome, message }
@@ -110,9 +118,30 @@ fn stopped_words(reason: StopReason) -> &'static str {
     }
 }
 
+/// The thresholds of an outcome in one sentence; `None` where there is none.
+fn told(result: &RunResult, outcome: ThresholdOutcome) -> Option<String> {
+    let of_outcome: Vec<_> = result.thresholds.iter().filter(|threshold| threshold.outcome == outcome).collect();
+    let count = of_outcome.len();
+    let what = match (outcome, count, result.thresholds.len()) {
+        (_, 0, _) => return None,
+        (ThresholdOutcome::Met, 1, 1) => "The threshold is met".to_owned(),
+        (ThresholdOutcome::Met, _, all) => format!("{count} of {all} thresholds are met"),
+        (ThresholdOutcome::Missed, 1, 1) => "The threshold is missed".to_owned(),
+        (ThresholdOutcome::Missed, _, all) => format!("{count} of {all} thresholds are missed"),
+        (ThresholdOutcome::NotJudged, 1, 1) => "The threshold cannot be judged".to_owned(),
+        (ThresholdOutcome::NotJudged, _, all) => format!("{count} of {all} thresholds cannot be judged"),
+    };
+    let told = of_outcome.iter().take(TOLD_THRESHOLDS);
+    let told = told.map(|threshold| format!("{}: {}", threshold.name, threshold.sentence()));
+    let told = told.collect::<Vec<_>>().join("; ");
+    let more = if count > TOLD_THRESHOLDS { "; …" } else { "" };
+    Some(format!("{what} ({told}{more})"))
+}
+
 fn completed_words(result: &RunResult, measured: &str) -> String {
     if result.requests > 0 && result.errors == result.requests {
         return format!("WARNING: every one of the {} requests failed; {measured}", result.requests);
     }
-    format!("{} requests, {} errors; {measured}", result.requests, result.errors)
+    let met = told(result, ThresholdOutcome::Met).map_or_else(String::new, |met| format!("{met}; "));
+    format!("{met}{} requests, {} errors; {measured}", result.requests, result.errors)
 }

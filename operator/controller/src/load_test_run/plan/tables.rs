@@ -1,6 +1,7 @@
 //! One case for each decision: what was seen, and what is done or said.
 
 mod away;
+mod thresholds;
 
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;

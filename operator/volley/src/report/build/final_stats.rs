@@ -40,6 +40,8 @@ pub(super) fn report(files: &[(Source, FinalStats)], warnings: &[String]) -> Rep
         title: title_of(&sources),
         sources,
         run: None,
+        thresholds: Vec::new(),
+        verdict: None,
         interval: None,
         peak_users: merged.total.users(),
         totals,

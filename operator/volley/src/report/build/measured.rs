@@ -27,6 +27,8 @@ pub(super) fn report(collection: &Collection, sources: &[Source], warnings: &[St
         title: title_of(sources),
         sources: sources.to_vec(),
         run: None,
+        thresholds: Vec::new(),
+        verdict: None,
         interval: interval(overview),
         peak_users: Some(overview.peak_users).filter(|users| *users > 0),
         totals: exact(&collection.total(), interval_us),

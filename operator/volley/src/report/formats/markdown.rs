@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use volley_api::figures::{rate, ratio, time_us};
+use volley_api::load_test_run::{ThresholdOutcome, ThresholdResult};
+use volley_storage::documents::ThresholdFigures;
 
 use super::{coverage, verdict};
 use crate::report::model::{Figures, Label, Report};
@@ -18,9 +20,11 @@ const HEADER: &str = "\
 
 pub(super) fn write(report: &Report) -> String {
     let mut page = format!("### {}\n\n", code(&report.title));
-    if let Some(run) = &report.run {
-        let _ = writeln!(page, "**{}**; {}.\n", verdict(run.verdict), coverage(run.workers));
+    if let Some(judgement) = report.verdict {
+        let workers = report.run.as_ref().map_or_else(String::new, |run| format!("; {}", coverage(run.workers)));
+        let _ = writeln!(page, "**{}**{workers}.\n", verdict(judgement));
     }
+    thresholds(&mut page, &report.thresholds);
     figures(&mut page, &report.labels, &report.totals);
     for file in &report.files {
         let _ = writeln!(page, "\n#### {}\n", code(&file.file));
@@ -34,6 +38,30 @@ pub(super) fn write(report: &Report) -> String {
         }
     }
     page
+}
+
+fn thresholds(page: &mut String, thresholds: &[ThresholdFigures]) {
+    if thresholds.is_empty() {
+        return;
+    }
+    page.push_str("| threshold | outcome | metric | limit | observed |\n|---|---|---|---|--:|\n");
+    for threshold in thresholds.iter().map(ThresholdResult::from) {
+        let outcome = match (threshold.outcome, &threshold.reason) {
+            (ThresholdOutcome::Met, _) => "met".to_owned(),
+            (ThresholdOutcome::Missed, _) => "**missed**".to_owned(),
+            (ThresholdOutcome::NotJudged, None) => "**not judged**".to_owned(),
+            (ThresholdOutcome::NotJudged, Some(reason)) => format!("**not judged**: {}", words(reason)),
+        };
+        let cells = [
+            code(&threshold.name),
+            outcome,
+            code(&threshold.metric),
+            threshold.limit.clone(),
+            threshold.observed.unwrap_or_else(|| "-".to_owned()),
+        ];
+        let _ = writeln!(page, "| {} |", cells.join(" | "));
+    }
+    page.push('\n');
 }
 
 fn figures(page: &mut String, labels: &[Label], totals: &Figures) {

@@ -4,6 +4,7 @@ mod csv;
 mod decimal;
 mod html;
 mod json;
+mod junit;
 mod markdown;
 #[cfg(test)]
 mod sample;
@@ -12,11 +13,13 @@ mod table;
 mod tests;
 
 use volley_api::figures::{span, time_us};
-use volley_api::load_test_run::Verdict;
+use volley_api::load_test_run::{ThresholdOutcome, ThresholdResult, Verdict};
+use volley_storage::documents::ThresholdFigures;
 
 use super::build;
 use super::gather::Gathered;
 use super::model::{Interval, Plots, Report, Workers};
+use super::text::visible;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -39,16 +42,24 @@ pub enum Format {
     Markdown,
     /// One self-contained page with plots.
     Html,
+    /// JUnit XML, for CI systems: a test case for each threshold.
+    #[value(name = "junit")]
+    JUnit,
 }
 
-/// The report of what was read as text. `title` is what it is called; by default the run or the files.
+/// The report of what was read as text. `title` is what it is called; by default the run or the files. `judged` are the thresholds to
+/// judge by; `None`: those of the run.
 #[must_use]
-pub fn of(gathered: &Gathered, title: Option<String>, format: Format) -> String {
+pub fn of(gathered: &Gathered, title: Option<String>, judged: Option<Vec<ThresholdFigures>>, format: Format) -> String {
     let plots = match format {
         Format::Html => build::plots(gathered),
         _ => Plots::default(),
     };
-    write(&build::report(gathered, title), &plots, format)
+    let mut report = build::report(gathered, title);
+    if let Some(judged) = judged {
+        report.judge(judged);
+    }
+    write(&report, &plots, format)
 }
 
 /// The report as text, with a line break at its end. `plots` are needed for the page only.
@@ -61,6 +72,7 @@ fn write(report: &Report, plots: &Plots, format: Format) -> String {
         Format::CsvTaurus => csv::taurus(report),
         Format::Markdown => markdown::write(report),
         Format::Html => html::write(report, plots),
+        Format::JUnit => junit::write(report),
     }
 }
 
@@ -72,6 +84,20 @@ pub(super) fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Inconclusive => "Inconclusive: it cannot be judged",
         Verdict::NotJudged => "NotJudged: there are no thresholds",
     }
+}
+
+/// Thresholds for people, a line each.
+pub(super) fn thresholds<'a>(thresholds: impl IntoIterator<Item = &'a ThresholdResult>) -> Option<String> {
+    let lines = thresholds.into_iter().map(|threshold| {
+        let outcome = match threshold.outcome {
+            ThresholdOutcome::Met => "met",
+            ThresholdOutcome::Missed => "MISSED",
+            ThresholdOutcome::NotJudged => "not judged",
+        };
+        format!("  {outcome:<10}  {}: {}", visible(&threshold.name), visible(&threshold.sentence()))
+    });
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| format!("Thresholds:\n{}", lines.join("\n")))
 }
 
 /// How long something was measured: from a minute on in whole seconds.

@@ -44,6 +44,8 @@ pub(super) fn report() -> Report {
             samples: Some(1201),
         }],
         run: None,
+        thresholds: Vec::new(),
+        verdict: None,
         interval: Some(Interval {
             from: "2026-11-25T10:00:00.5Z".parse().unwrap(),
             to: "2026-11-25T10:00:30.5Z".parse().unwrap(),

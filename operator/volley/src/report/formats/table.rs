@@ -1,8 +1,9 @@
 //! A table for people, with what belongs around it.
 
 use volley_api::figures::{bytes, rate, ratio, time_us};
+use volley_api::load_test_run::ThresholdResult;
 
-use super::{coverage, length, verdict};
+use super::{coverage, length, thresholds, verdict};
 use crate::report::model::{Figures, FileFigures, Label, Report};
 use crate::report::table::{NOTHING, render};
 use crate::report::text::{short_label, visible};
@@ -13,7 +14,10 @@ const HEADER: [&str; 13] =
 const SHOWN_ERRORS: usize = 10;
 
 pub(super) fn write(report: &Report) -> String {
-    let mut parts = vec![head(report), figures(&report.labels, &report.totals)];
+    let told: Vec<_> = report.thresholds.iter().map(ThresholdResult::from).collect();
+    let mut parts = vec![head(report)];
+    parts.extend(thresholds(&told));
+    parts.push(figures(&report.labels, &report.totals));
     parts.extend(report.files.iter().map(file));
     parts.extend(errors(report));
     if !report.warnings.is_empty() {
@@ -26,10 +30,8 @@ pub(super) fn write(report: &Report) -> String {
 /// What it is about, when, how many users.
 fn head(report: &Report) -> String {
     let mut lines = vec![visible(&report.title).into_owned()];
-    if let Some(run) = &report.run {
-        lines.push(format!("Verdict {}", verdict(run.verdict)));
-        lines.push(coverage(run.workers));
-    }
+    lines.extend(report.verdict.map(|judgement| format!("Verdict {}", verdict(judgement))));
+    lines.extend(report.run.as_ref().map(|run| coverage(run.workers)));
     let mut facts = Vec::new();
     if let Some(interval) = &report.interval {
         let from = interval.from.strftime("%Y-%m-%d %H:%M:%S UTC");

@@ -21,6 +21,7 @@ fn hostile() -> Report {
             message: "\u{1b}]0;title\u{7}@everyone see #1 https://evil.example".into(),
             count: 3,
         }],
+        thresholds: vec![ThresholdFigures { label: Some(HOSTILE.into()), ..threshold(ThresholdOutcome::Met) }],
         warnings: vec!["worker <b> says \u{1b}[2J | @team".into()],
         ..report()
     }
@@ -34,6 +35,7 @@ fn hostile() -> Report {
 #[case(Format::CsvTaurus)]
 #[case(Format::Markdown)]
 #[case(Format::Html)]
+#[case(Format::JUnit)]
 fn no_format_lets_a_control_character_through(#[case] format: Format) {
     let text = shown(&hostile(), format);
     assert!(text.chars().all(|character| character == '\n' || !character.is_control()), "{text:?}");
@@ -88,12 +90,100 @@ fn a_run_says_its_verdict_and_its_coverage_and_files_stand_apart() {
         regions: Vec::new(),
     };
     let file = FileFigures { file: "b.xml".into(), totals: figures(), labels: vec![label("b only")] };
-    let text = shown(&Report { run: Some(run), files: vec![file], ..report() }, Format::Table);
+    let verdict = Some(run.verdict);
+    let text = shown(&Report { run: Some(run), verdict, files: vec![file], ..report() }, Format::Table);
     assert!(
         text.contains("\nVerdict Inconclusive: it cannot be judged\n2 of 3 workers measured, 1 of them in part\n"),
         "{text}"
     );
     assert!(text.contains("\n\nb.xml\n\nLABEL"), "{text}");
+}
+
+/// 52 ms where less than 60 ms, or less than 52 ms, must be.
+fn threshold(outcome: ThresholdOutcome) -> ThresholdFigures {
+    let missed = outcome == ThresholdOutcome::Missed;
+    let judged = outcome != ThresholdOutcome::NotJudged;
+    ThresholdFigures {
+        name: format!("{outcome:?}").to_lowercase(),
+        metric: "p99".parse().unwrap(),
+        label: Some("home".into()),
+        target: None,
+        below: Some(if missed { 52_000 } else { 60_000 }),
+        above: None,
+        observed: judged.then_some(52_000),
+        outcome,
+        reason: (!judged).then(|| "no request with the label \"<home>\" was measured".into()),
+    }
+}
+
+fn judged() -> Report {
+    let mut report = report();
+    report.judge([ThresholdOutcome::Met, ThresholdOutcome::Missed, ThresholdOutcome::NotJudged].map(threshold).into());
+    report
+}
+
+#[test]
+fn the_table_tells_each_threshold_before_the_figures() {
+    let expected = "
+Thresholds:
+  met         met: p99 of home is 52ms, below 60ms
+  MISSED      missed: p99 of home is 52ms, not below 52ms
+  not judged  notjudged: no request with the label \"<home>\" was measured
+
+LABEL";
+    let text = shown(&judged(), Format::Table);
+    assert!(text.starts_with("kpi.jtl\nVerdict Failed: a threshold was missed\n") && text.contains(expected), "{text}");
+}
+
+#[test]
+fn markdown_has_a_table_of_the_thresholds() {
+    let expected = "\
+### `kpi.jtl`
+
+**Failed: a threshold was missed**.
+
+| threshold | outcome | metric | limit | observed |
+|---|---|---|---|--:|
+| `met` | met | `p99 of home` | below 60ms | 52ms |
+| `missed` | **missed** | `p99 of home` | below 52ms | 52ms |
+| `notjudged` | **not judged**: no request with the label &#34;&#60;home&#62;&#34; was measured | `p99 of home` | below 60ms | - |
+
+| label |";
+    let text = shown(&judged(), Format::Markdown);
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
+fn the_page_has_a_table_of_the_thresholds_and_the_badge_of_their_verdict() {
+    let text = shown(&judged(), Format::Html);
+    assert!(text.contains("<span class=\"badge bad\">Failed: a threshold was missed</span>"), "{text}");
+    assert!(text.contains("<td>missed</td><td class=\"words bad\">missed</td>"), "{text}");
+    assert!(text.contains("not judged: no request with the label &quot;&lt;home&gt;&quot; was measured"), "{text}");
+    assert!(!shown(&report(), Format::Html).contains("id=\"thresholds\""));
+}
+
+#[test]
+fn junit_has_a_case_for_the_test_and_one_for_each_threshold() {
+    let expected = "\
+<?xml version=\"1.0\" encoding=\"UTF-8\"?>
+<testsuites>
+  <testsuite name=\"kpi.jtl\" tests=\"4\" failures=\"1\" errors=\"1\" timestamp=\"2026-11-25T10:00:00\" time=\"30.000\">
+    <testcase classname=\"kpi.jtl\" name=\"load test\"><system-out>1200 requests, 3 errors</system-out></testcase>
+    <testcase classname=\"kpi.jtl\" name=\"met\"><system-out>p99 of home is 52ms, below 60ms</system-out></testcase>
+    <testcase classname=\"kpi.jtl\" name=\"missed\"><failure message=\"p99 of home is 52ms, not below 52ms\"/></testcase>
+    <testcase classname=\"kpi.jtl\" name=\"notjudged\"><error message=\"no request with the label &quot;&lt;home&gt;&quot; was measured\"/></testcase>
+  </testsuite>
+</testsuites>
+";
+    assert_eq!(shown(&judged(), Format::JUnit), expected);
+}
+
+#[test]
+fn an_inconclusive_run_is_no_green_test_case() {
+    let report = Report { verdict: Some(Verdict::Inconclusive), ..report() };
+    let text = shown(&report, Format::JUnit);
+    let error = "<error message=\"Inconclusive: it cannot be judged; 2 rows make no sense\"/>";
+    assert!(text.contains("errors=\"1\"") && text.contains(error), "{text}");
 }
 
 #[test]

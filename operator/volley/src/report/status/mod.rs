@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use volley_api::figures::{bytes, ratio};
 use volley_api::load_test_run::{LoadTestRun, RunResult};
 
-use super::formats::verdict;
+use super::formats::{thresholds, verdict};
 use super::table::{NOTHING, render};
 use super::text::short_label;
 use crate::follow::ending::Ending;
@@ -38,8 +38,9 @@ pub fn figures(result: &RunResult) -> String {
         0 => String::new(),
         received => format!("; {} received", bytes(received)),
     };
+    let judged = thresholds(&result.thresholds).map_or_else(String::new, |thresholds| format!("{thresholds}\n\n"));
     let mut text = format!(
-        "Verdict {}\nWorkers {} of {} measured{partial}{received}\n\n{}",
+        "Verdict {}\nWorkers {} of {} measured{partial}{received}\n\n{judged}{}",
         verdict(result.verdict),
         coverage.workers_measured,
         coverage.workers_planned,
@@ -179,6 +180,29 @@ Look further:
         let text = text(&run, &ending);
         assert!(text.contains("2 of 3 measured, 1 of them in part"), "{text}");
         assert!(text.contains("\nWarnings:\n  - local/2 is lost: no manifest after 120 s\n"), "{text}");
+    }
+
+    #[test]
+    fn each_threshold_is_told_in_a_sentence_without_anything_that_acts() {
+        let mut result = sample::result("Failed");
+        result["thresholds"] = json!([
+            {"name": "fast", "metric": "p99 of \u{1b}[1mhome", "limit": "below 60ms", "observed": "52ms", "outcome": "Met"},
+            {"name": "clean", "metric": "errorRate", "limit": "below 0.25%", "observed": "0.25%", "outcome": "Missed"},
+            {"name": "cart", "metric": "p99 of cart", "limit": "below 1s", "outcome": "NotJudged", "reason": "no request"},
+        ]);
+        let (run, ending) = ended(("False", "ThresholdsFailed"), Some(result));
+        let expected = "
+Verdict Failed: a threshold was missed
+Workers 2 of 2 measured; 87.9 KiB received
+
+Thresholds:
+  met         fast: p99 of \\u{1b}[1mhome is 52ms, below 60ms
+  MISSED      clean: errorRate is 0.25%, not below 0.25%
+  not judged  cart: no request
+
+LABEL ";
+        let text = text(&run, &ending);
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

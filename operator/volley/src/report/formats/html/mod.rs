@@ -43,6 +43,7 @@ pub(super) fn write(report: &Report, plots: &Plots) -> String {
             ("facts", &facts(report)),
             ("warnings", &warnings(report)),
             ("cards", &cards(report)),
+            ("thresholds", &tables::thresholds(report)),
             ("regions", &tables::regions(report)),
             ("labels", &tables::labels(&report.labels, Some(&report.totals))),
             ("files", &tables::files(report)),
@@ -80,7 +81,7 @@ fn policy() -> String {
 }
 
 /// A text of strangers as HTML shows it, in elements and in quoted attributes.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in visible(text).chars() {
         match character {
@@ -109,14 +110,14 @@ fn grouped(count: u64) -> String {
 }
 
 fn badge(report: &Report) -> String {
-    let Some(run) = &report.run else { return String::new() };
-    let class = match run.verdict {
+    let Some(judgement) = report.verdict else { return String::new() };
+    let class = match judgement {
         Verdict::Passed => "good",
         Verdict::Failed => "bad",
         Verdict::Inconclusive => "open",
         Verdict::NotJudged => "none",
     };
-    format!("<span class=\"badge {class}\">{}</span>", verdict(run.verdict))
+    format!("<span class=\"badge {class}\">{}</span>", verdict(judgement))
 }
 
 /// When, how long, how many users, how complete.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use volley_api::figures::{bytes, rate, ratio, time_us};
+use volley_api::load_test_run::{ThresholdOutcome, ThresholdResult};
 
 use super::{escape, grouped};
 use crate::report::model::{Figures, Label, Report};
@@ -23,6 +24,35 @@ const LABEL_HEAD: [&str; 14] = [
     "Max",
     "Received",
 ];
+
+/// What each threshold says; nothing where there is none.
+pub(super) fn thresholds(report: &Report) -> String {
+    if report.thresholds.is_empty() {
+        return String::new();
+    }
+    let mut text = section("thresholds", "Thresholds");
+    text.push_str(&head("", &["Threshold", "Outcome", "Metric", "Limit", "Observed"], &[1, 2, 3]));
+    text.push_str("<tbody>");
+    for threshold in report.thresholds.iter().map(ThresholdResult::from) {
+        let (class, outcome) = match threshold.outcome {
+            ThresholdOutcome::Met => ("words", "met".to_owned()),
+            ThresholdOutcome::Missed => ("words bad", "missed".to_owned()),
+            ThresholdOutcome::NotJudged => {
+                ("words bad", format!("not judged: {}", escape(&threshold.reason.unwrap_or_default())))
+            }
+        };
+        let _ = write!(
+            text,
+            "<tr><td>{}</td><td class=\"{class}\">{outcome}</td><td class=\"words\"><bdi>{}</bdi></td>\
+             <td class=\"words\">{}</td><td>{}</td></tr>",
+            escape(&threshold.name),
+            escape(&threshold.metric),
+            escape(&threshold.limit),
+            threshold.observed.as_deref().map_or_else(|| "–".to_owned(), escape),
+        );
+    }
+    text + "</tbody></table></div></section>"
+}
 
 /// Labels, with the totals below them.
 pub(super) fn labels(labels: &[Label], totals: Option<&Figures>) -> String {
