@@ -56,6 +56,12 @@ fn threshold(side: &str) -> Value {
     base
 }
 
+fn abort() -> Value {
+    let mut base = threshold("below");
+    base["thresholds"][0]["abort"] = json!({"after": "1s", "for": "1s"});
+    base
+}
+
 /// The smallest Taurus configuration.
 fn taurus(scenario: &str) -> String {
     format!("execution: [{{scenario: {scenario}}}]")
@@ -115,6 +121,8 @@ fn rows() -> Vec<Row> {
         load_test("spec.thresholds[].region", threshold("below"), json!("local"), json!("other")),
         load_test("spec.thresholds[].below", threshold("below"), json!("1s"), json!("2s")),
         load_test("spec.thresholds[].above", threshold("above"), json!("1s"), json!("2s")),
+        load_test("spec.thresholds[].abort.after", abort(), json!("1s"), json!("2s")),
+        load_test("spec.thresholds[].abort.for", abort(), json!("1s"), json!("2s")),
         load_test("spec.trigger", http(), json!("Once"), json!("OnChange")),
         load_test("spec.artifacts.samples", http(), json!(false), json!(true)),
         load_test("spec.live.enabled", http(), json!(false), json!(true)),

@@ -14,6 +14,7 @@ use volley_storage::documents::{Definition, StartDecision};
 use volley_storage::objects::PutOptions;
 use volley_storage::{ObjectStore, keys};
 
+use super::abort::{self, AbortJudge};
 use super::listing::{self, Listed};
 use super::merger::{Merger, Outline};
 use super::{Live, checkpoint, report};
@@ -39,7 +40,12 @@ pub async fn follow(store: &ObjectStore, definition: &Definition, client: Option
     let outline = outline(definition, &start, settings.interval_s);
     tracing::info!(run_uid, interval_s = settings.interval_s, "following the workers' frames");
     let live = Live::new(resumed(store, run_uid, outline).await);
-    tokio::join!(merge(store, run_uid, &live), report::report(client, definition, &live));
+    let judge = AbortJudge::new(&definition.thresholds, start.start_at);
+    tokio::join!(
+        merge(store, run_uid, &live),
+        report::report(client, definition, &live),
+        abort::watch(store, run_uid, judge, &live)
+    );
 }
 
 /// Who takes part, by the start decision.

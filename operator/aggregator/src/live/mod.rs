@@ -2,16 +2,17 @@
 //!
 //! Gather ([`listing`]): one LIST a second and region finds new frames, which are read with bounded concurrency. Merge
 //! ([`merger`], pure): adds them up and closes seconds. Report ([`report`]): the run's status. Whoever wants to see the seconds
-//! [subscribes](Live::subscribe).
+//! [subscribes](Live::subscribe). Thresholds may stop the load ([`abort`]).
 //!
 //! # Guarantees
 //!
-//! * Nothing here can fail a run, and no final number depends on it.
+//! * Nothing here can fail a run but a threshold that says so, and no final number depends on it.
 //! * A frame is merged once, however often it is listed, also over a restart of this process.
 //! * The live percentiles of a second are those of its samples, within 0.05 %, when all workers are in it.
 //! * Memory does not grow with the length of the run: seconds are kept until they are closed, the series has at most 3,600
 //!   points, and what was merged is remembered for the window in which it can be listed again.
 
+mod abort;
 mod checkpoint;
 mod follow;
 mod listing;
@@ -24,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 pub use volley_stats::series::{LivePoint, LiveSeries};
 
+pub use abort::AbortJudge;
 pub use checkpoint::CheckpointError;
 pub use follow::{follow, merge};
 pub use merger::{Merger, Outline, WorkerHeard};

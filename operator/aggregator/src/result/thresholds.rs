@@ -1,7 +1,7 @@
 //! What each threshold says of what was measured.
 
+use volley_stats::frame::Responses;
 use volley_stats::statistics::{LabelKey, Overview};
-use volley_stats::thresholds::Tally;
 use volley_stats::{LabelStatistics, SampleKind};
 use volley_storage::documents::{Threshold, ThresholdFigures};
 
@@ -13,7 +13,7 @@ pub fn judged(thresholds: &[Threshold], measured: &Measured) -> Vec<ThresholdFig
     let interval_us = measured.interval_us();
     let judge = |threshold: &Threshold| {
         let statistics = scope(threshold, measured)?;
-        threshold.criterion.judge(&Tally::from(statistics), interval_us).map_err(|error| error.to_string())
+        threshold.criterion.judge(&Responses::from(statistics), interval_us).map_err(|error| error.to_string())
     };
     thresholds.iter().map(|threshold| ThresholdFigures::of(threshold, judge(threshold))).collect()
 }

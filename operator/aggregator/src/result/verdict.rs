@@ -17,6 +17,7 @@ pub(super) fn verdict<'a>(
         Some(StopReason::DeadlineExceeded) => EndReason::DeadlineExceeded,
         Some(StopReason::DiskFull) => EndReason::DiskFull,
         Some(StopReason::Uncontrolled) => EndReason::Uncontrolled,
+        Some(StopReason::ThresholdsAborted) => EndReason::ThresholdsAborted,
         None if regions.any(|region| !is_healthy(*region, definition.healthy_percent)) => EndReason::Inconclusive,
         None => EndReason::Completed,
     };

@@ -66,6 +66,7 @@ fn early_end(document: &ResultDocument) -> Option<String> {
         StopReason::DeadlineExceeded => "it had run longer than it may",
         StopReason::DiskFull => "the disk of a worker was nearly full",
         StopReason::Uncontrolled => "a worker could not reach the storage for too long",
+        StopReason::ThresholdsAborted => "a threshold was missed while it ran",
     };
     Some(format!("the load ended before its time: {why}"))
 }

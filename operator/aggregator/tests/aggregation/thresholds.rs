@@ -14,7 +14,7 @@ use volley_storage::documents::{ResultDocument, StopReason, Threshold};
 use crate::fixtures::{RUN, START_S, attempt, close, collection, definition, measured, outcome, recorded, request};
 use crate::whole_runs::Bench;
 
-fn threshold(written: serde_json::Value) -> Threshold {
+fn threshold(written: &serde_json::Value) -> Threshold {
     let mut threshold = json!({"name": "one", "label": null, "target": null});
     for (name, value) in written.as_object().unwrap() {
         threshold[name] = value.clone();
@@ -83,12 +83,13 @@ fn two_regions() -> Vec<(String, Collection)> {
 #[case::a_rate(json!({"criterion": {"metric": "requestRate", "comparison": "Above", "limit": "240/s"}}), 243_903, ThresholdOutcome::Met)]
 #[case::a_rate_of_a_region(json!({"target": "us", "criterion": below("requestRate", "48/s")}), 48_781, ThresholdOutcome::Missed)]
 #[case::a_number(json!({"target": "us", "criterion": {"metric": "requests", "comparison": "Above", "limit": "20"}}), 20, ThresholdOutcome::Missed)]
+#[allow(clippy::needless_pass_by_value, reason = "a case is handed over")]
 fn a_threshold_is_judged_on_the_requests_that_it_speaks_of(
     #[case] written: serde_json::Value,
     #[case] observed: u64,
     #[case] outcome: ThresholdOutcome,
 ) {
-    let document = judged(vec![threshold(written)], &two_regions(), None);
+    let document = judged(vec![threshold(&written)], &two_regions(), None);
     let judged = &document.thresholds[0];
     assert_eq!((judged.observed, judged.outcome, judged.reason.as_deref()), (Some(observed), outcome, None));
     let verdict = if outcome == ThresholdOutcome::Met { Verdict::Passed } else { Verdict::Failed };
@@ -99,8 +100,9 @@ fn a_threshold_is_judged_on_the_requests_that_it_speaks_of(
 #[case::a_label(json!({"label": "chekout", "criterion": below("p99", "1s")}), "no request with the label \"chekout\" was measured")]
 #[case::a_label_in_a_region(json!({"label": "cart", "target": "us", "criterion": below("p99", "1s")}), "no request with the label \"cart\" was measured in us")]
 #[case::a_region(json!({"target": "ap", "criterion": below("p99", "1s")}), "no request was measured in ap")]
+#[allow(clippy::needless_pass_by_value, reason = "a case is handed over")]
 fn what_never_occurred_cannot_be_judged(#[case] written: serde_json::Value, #[case] reason: &str) {
-    let document = judged(vec![threshold(written)], &two_regions(), None);
+    let document = judged(vec![threshold(&written)], &two_regions(), None);
     let judged = &document.thresholds[0];
     assert_eq!((judged.outcome, judged.observed), (ThresholdOutcome::NotJudged, None));
     assert_eq!(judged.reason.as_deref(), Some(reason));
@@ -110,7 +112,7 @@ fn what_never_occurred_cannot_be_judged(#[case] written: serde_json::Value, #[ca
 #[test]
 fn a_run_without_a_request_cannot_be_judged() {
     let document = judged(
-        vec![threshold(json!({"criterion": below("requests", "10")}))],
+        vec![threshold(&json!({"criterion": below("requests", "10")}))],
         &[("eu".to_owned(), collection(&[]))],
         None,
     );
@@ -129,11 +131,11 @@ fn a_label_of_which_a_part_may_stand_elsewhere_cannot_be_judged() {
     let collections =
         [("eu".to_owned(), folding.into_collection()), ("eu".to_owned(), collection(&[request("late", 0, 9, true)]))];
     let document =
-        judged(vec![threshold(json!({"label": "late", "criterion": below("p99", "1s")}))], &collections, None);
+        judged(vec![threshold(&json!({"label": "late", "criterion": below("p99", "1s")}))], &collections, None);
     let reason = document.thresholds[0].reason.as_deref().unwrap();
     assert!(reason.contains("\"late\" may be under [other]"), "{reason}");
     let document =
-        judged(vec![threshold(json!({"label": "a", "criterion": below("p99", "1s")}))], &collections[..1], None);
+        judged(vec![threshold(&json!({"label": "a", "criterion": below("p99", "1s")}))], &collections[..1], None);
     assert_eq!(document.verdict, Verdict::Passed, "the worker has a row of its own for this one");
 }
 
@@ -165,7 +167,7 @@ fn a_label_that_only_a_transaction_has_is_that_of_the_transaction() {
     let collections = [("eu".to_owned(), recorder.into_collection())];
     let requests = |label: &str| {
         let written = json!({"label": label, "criterion": {"metric": "requests", "comparison": "Above", "limit": "0"}});
-        judged(vec![threshold(written)], &collections, None).thresholds[0].observed
+        judged(vec![threshold(&written)], &collections, None).thresholds[0].observed
     };
     assert_eq!((requests("home"), requests("shopping")), (Some(1), Some(3)));
 }
@@ -199,9 +201,9 @@ fn the_verdict_follows_the_table_of_endings(
     let thresholds = thresholds
         .iter()
         .map(|what| match *what {
-            "met" => threshold(json!({"name": what, "criterion": below("max", "1s")})),
-            "missed" => threshold(json!({"name": what, "criterion": below("max", "1ms")})),
-            _ => threshold(json!({"name": what, "label": "never", "criterion": below("max", "1s")})),
+            "met" => threshold(&json!({"name": what, "criterion": below("max", "1s")})),
+            "missed" => threshold(&json!({"name": what, "criterion": below("max", "1ms")})),
+            _ => threshold(&json!({"name": what, "label": "never", "criterion": below("max", "1s")})),
         })
         .collect();
     let collections = [("eu".to_owned(), collection(&[request("home", 0, 5_000, true)]))];
@@ -216,8 +218,8 @@ fn the_verdict_follows_the_table_of_endings(
 #[test]
 fn the_status_tells_each_threshold_in_words() {
     let thresholds = vec![
-        threshold(json!({"name": "fast", "label": "home", "target": "eu", "criterion": below("p99", "1500ms")})),
-        threshold(json!({"name": "never", "label": "never", "criterion": below("errorRate", "1%")})),
+        threshold(&json!({"name": "fast", "label": "home", "target": "eu", "criterion": below("p99", "1500ms")})),
+        threshold(&json!({"name": "never", "label": "never", "criterion": below("errorRate", "1%")})),
     ];
     let document = judged(thresholds, &two_regions(), None);
     assert_eq!(
@@ -234,8 +236,8 @@ fn the_status_tells_each_threshold_in_words() {
 async fn a_label_is_judged_over_the_files_of_all_workers_and_the_outcome_is_in_the_table() {
     let mut definition = definition(&[("eu", 2), ("us", 1)]);
     definition.thresholds = vec![
-        threshold(json!({"name": "fast", "label": "home", "criterion": below("max", "30ms")})),
-        threshold(json!({"name": "near", "label": "home", "target": "eu", "criterion": below("max", "30ms")})),
+        threshold(&json!({"name": "fast", "label": "home", "criterion": below("max", "30ms")})),
+        threshold(&json!({"name": "near", "label": "home", "target": "eu", "criterion": below("max", "30ms")})),
     ];
     let mut bench = Bench::of(definition).await;
     for (target, index, elapsed_us) in [("eu", 0, 10_000), ("eu", 1, 29_999), ("us", 0, 30_000)] {

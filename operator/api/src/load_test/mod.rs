@@ -18,7 +18,7 @@ pub use scenario::{
     Scenario, Source, TaurusScenario,
 };
 pub use status::{LastRun, LoadTestStatus, RunCounts};
-pub use threshold::{METRIC_PATTERN, Threshold, ThresholdLimit};
+pub use threshold::{Abort, METRIC_PATTERN, Threshold, ThresholdLimit};
 
 use crate::duration::Duration;
 

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::duration::Duration;
+
 /// Form of a metric: a name, or a percentile from p0 to p100 with at most three decimals.
 pub const METRIC_PATTERN: &str =
     r"^(average|min|max|errorRate|requestRate|requests|p([0-9]|[1-9][0-9])(\.[0-9]{1,3})?|p100(\.0{1,3})?)$";
@@ -39,6 +41,20 @@ pub struct Threshold {
     /// The value must be more than this; written like below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub above: Option<ThresholdLimit>,
+    /// Stop the load as soon as the threshold is missed over some seconds. Absent: it is judged at the end only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort: Option<Abort>,
+}
+
+/// When a missed threshold stops the load.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Abort {
+    /// Not before this long after the start of the load, 0s to 24h.
+    pub after: Duration,
+    /// The seconds that are looked at together, 1s to 120s in whole seconds; at each second the last ones.
+    #[serde(rename = "for")]
+    pub length: Duration,
 }
 
 /// A limit with its unit, or a whole number, because YAML makes `1000` a number.

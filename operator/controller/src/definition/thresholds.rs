@@ -1,14 +1,23 @@
 //! Thresholds in exact numbers.
 
-use volley_api::load_test::{LoadTestSpec, Threshold};
+use volley_api::load_test::{Abort, LoadTestSpec, Threshold};
 use volley_stats::thresholds::{Amount, Comparison, Criterion, Metric};
 use volley_storage::documents;
 
 use super::Problem;
 
+/// Seconds that a threshold with `abort` looks at together, at most: the aggregator keeps their distributions in memory.
+const LONGEST_ABORT_SECONDS: u32 = 120;
+
 /// The thresholds as they are frozen, in their order.
 pub(super) fn convert(spec: &LoadTestSpec) -> Result<Vec<documents::Threshold>, Problem> {
     let frozen = spec.thresholds.iter().map(|threshold| {
+        if threshold.abort.is_some() && !spec.live.enabled {
+            return Err(Problem::invalid(format!(
+                "spec.thresholds: {} has abort, which needs live figures; leave spec.live.enabled out, or leave abort out",
+                threshold.name
+            )));
+        }
         if let Some(region) = &threshold.region
             && !spec.regions.iter().any(|load| load.target == *region)
         {
@@ -24,9 +33,23 @@ pub(super) fn convert(spec: &LoadTestSpec) -> Result<Vec<documents::Threshold>, 
             label: threshold.label.clone(),
             target: threshold.region.clone(),
             criterion,
+            abort: threshold.abort.as_ref().map(|abort| frozen_abort(&threshold.name, abort)).transpose()?,
         })
     });
     frozen.collect()
+}
+
+fn frozen_abort(name: &str, abort: &Abort) -> Result<documents::Abort, Problem> {
+    let length = abort.length.milliseconds();
+    match u32::try_from(length / 1_000) {
+        Ok(for_seconds @ 1..=LONGEST_ABORT_SECONDS) if length % 1_000 == 0 => {
+            Ok(documents::Abort { after_ms: abort.after.milliseconds(), for_seconds })
+        }
+        _ => Err(Problem::invalid(format!(
+            "spec.thresholds: {name}: abort.for is {}; write whole seconds from 1s to {LONGEST_ABORT_SECONDS}s",
+            abort.length
+        ))),
+    }
 }
 
 fn criterion(threshold: &Threshold) -> Result<Criterion, String> {
@@ -68,7 +91,7 @@ mod tests {
     fn a_threshold_is_frozen_in_exact_numbers() {
         let written = json!([
             {"name": "fast", "metric": "p99", "label": "home", "region": "eu", "below": "1500ms"},
-            {"name": "busy", "metric": "requests", "above": 1000},
+            {"name": "busy", "metric": "requests", "above": 1000, "abort": {"after": "1m", "for": "10s"}},
         ]);
         assert_eq!(
             json!(frozen(&object(&written)).unwrap()),
@@ -76,7 +99,8 @@ mod tests {
                 {"name": "fast", "label": "home", "target": "eu",
                  "criterion": {"metric": "p99", "comparison": "Below", "limit": "1.5s"}},
                 {"name": "busy", "label": null, "target": null,
-                 "criterion": {"metric": "requests", "comparison": "Above", "limit": "1000"}},
+                 "criterion": {"metric": "requests", "comparison": "Above", "limit": "1000"},
+                 "abort": {"afterMs": 60_000, "forSeconds": 10}},
             ])
         );
     }
@@ -88,6 +112,10 @@ mod tests {
             (json!({"name": "fast", "metric": "p99", "below": 300}), "300ms"),
             (json!({"name": "fast", "metric": "p999", "below": "1s"}), "p999"),
             (json!({"name": "fast", "metric": "p99", "below": "1 s"}), "1 s"),
+            (
+                json!({"name": "fast", "metric": "p99", "below": "1s", "abort": {"after": "1s", "for": "1500ms"}}),
+                "1500ms",
+            ),
             (json!({"name": "fast", "metric": "p99", "region": "us", "below": "1s"}), "region us"),
         ] {
             let message = frozen(&object(&json!([written]))).unwrap_err().to_string();

@@ -14,6 +14,7 @@ pub(crate) fn of_stop(reason: StopReason) -> EndReason {
         StopReason::DeadlineExceeded => EndReason::DeadlineExceeded,
         StopReason::DiskFull => EndReason::DiskFull,
         StopReason::Uncontrolled => EndReason::Uncontrolled,
+        StopReason::ThresholdsAborted => EndReason::ThresholdsAborted,
     }
 }
 

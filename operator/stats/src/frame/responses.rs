@@ -3,7 +3,7 @@
 use crate::histogram::add_counts;
 use crate::samples::Sample;
 use crate::series::Figures;
-use crate::statistics::Distribution;
+use crate::statistics::{Distribution, LabelStatistics};
 
 /// How requests went: of one label, one region or all, in one second or several.
 ///
@@ -18,6 +18,17 @@ pub struct Responses {
     pub interrupted: u64,
     /// Bytes received.
     pub bytes: u64,
+}
+
+impl From<&LabelStatistics> for Responses {
+    fn from(statistics: &LabelStatistics) -> Self {
+        Self {
+            elapsed: statistics.together().elapsed,
+            errors: statistics.errors(),
+            interrupted: statistics.interrupted.count(),
+            bytes: statistics.bytes(),
+        }
+    }
 }
 
 impl Responses {

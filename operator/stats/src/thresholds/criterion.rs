@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::amount::{Amount, Unit, WHOLE_SHARE};
 use super::metric::Metric;
-use super::tally::Tally;
+use crate::frame::Responses;
 use crate::percentile::Percentile;
 
 /// On which side of the limit a value must be. The limit itself is on neither.
@@ -141,8 +141,8 @@ impl Criterion {
     ///
     /// # Errors
     /// [`Unjudgeable`] where there is no value.
-    pub fn judge(&self, tally: &Tally, interval_us: u64) -> Result<Judgement, Unjudgeable> {
-        let value = Fraction::of(self.metric, tally, interval_us)?;
+    pub fn judge(&self, responses: &Responses, interval_us: u64) -> Result<Judgement, Unjudgeable> {
+        let value = Fraction::of(self.metric, responses, interval_us)?;
         let (side, number) = value.beside(self.limit.number());
         let met = match self.comparison {
             Comparison::Below => side == Ordering::Less,
@@ -159,21 +159,23 @@ struct Fraction {
 }
 
 impl Fraction {
-    fn of(metric: Metric, tally: &Tally, interval_us: u64) -> Result<Self, Unjudgeable> {
-        let requests = tally.requests();
+    fn of(metric: Metric, responses: &Responses, interval_us: u64) -> Result<Self, Unjudgeable> {
+        let requests = responses.requests();
         if requests == 0 {
             return Err(Unjudgeable::NoRequests);
         }
         let whole = |value: u64| Self { numerator: value.into(), denominator: 1 };
-        let percentile = |percentile| tally.elapsed.percentile(percentile).map(whole).ok_or(Unjudgeable::NoRequests);
+        let percentile =
+            |percentile| responses.elapsed.percentile(percentile).map(whole).ok_or(Unjudgeable::NoRequests);
         match metric {
-            Metric::Average => Ok(Self { numerator: tally.elapsed.sum_us(), denominator: requests.into() }),
+            Metric::Average => Ok(Self { numerator: responses.elapsed.sum_us(), denominator: requests.into() }),
             Metric::Minimum => percentile(Percentile::MINIMUM),
             Metric::Maximum => percentile(Percentile::MAXIMUM),
             Metric::Percentile(of) => percentile(of),
-            Metric::ErrorRate => {
-                Ok(Self { numerator: u128::from(tally.errors) * u128::from(WHOLE_SHARE), denominator: requests.into() })
-            }
+            Metric::ErrorRate => Ok(Self {
+                numerator: u128::from(responses.errors) * u128::from(WHOLE_SHARE),
+                denominator: requests.into(),
+            }),
             // Thousandths per second from microseconds.
             Metric::RequestRate if interval_us == 0 => Err(Unjudgeable::NoInterval),
             Metric::RequestRate => {

@@ -26,11 +26,9 @@
 mod amount;
 mod criterion;
 mod metric;
-mod tally;
 mod window;
 
 pub use amount::{Amount, InvalidAmount, Unit};
 pub use criterion::{Comparison, Criterion, InvalidCriterion, Judgement, Unjudgeable};
 pub use metric::{InvalidMetric, Metric};
-pub use tally::Tally;
 pub use window::Window;

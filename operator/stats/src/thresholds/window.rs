@@ -1,7 +1,7 @@
 //! A criterion over the last seconds, judged at every second.
 
 use super::criterion::{Criterion, Judgement};
-use super::tally::Tally;
+use crate::frame::Responses;
 
 /// Judges a criterion over the requests of the last seconds each time that a second closes.
 ///
@@ -16,10 +16,10 @@ pub struct Window {
     /// The first second since which none is missing.
     unbroken_from: i64,
     /// Seconds ascending, and all of them together.
-    newer: Vec<(i64, Tally)>,
-    newer_sum: Tally,
+    newer: Vec<(i64, Responses)>,
+    newer_sum: Responses,
     /// Seconds descending, each with the sum from it on.
-    older: Vec<(i64, Tally)>,
+    older: Vec<(i64, Responses)>,
 }
 
 impl Window {
@@ -32,7 +32,7 @@ impl Window {
             judged_from,
             unbroken_from: i64::MAX,
             newer: Vec::new(),
-            newer_sum: Tally::default(),
+            newer_sum: Responses::default(),
             older: Vec::new(),
         }
     }
@@ -42,14 +42,14 @@ impl Window {
     ///
     /// Each second follows the one before. One that comes again is ignored. Where one is missing, nobody knows its requests, so the
     /// window begins anew.
-    pub fn close(&mut self, second: i64, tally: &Tally) -> Option<Judgement> {
+    pub fn close(&mut self, second: i64, responses: &Responses) -> Option<Judgement> {
         match self.newest() {
             Some(newest) if second <= newest => return None,
             Some(newest) if second == newest + 1 => {}
             Some(_) | None => self.begin(second),
         }
-        self.newer.push((second, tally.clone()));
-        self.newer_sum.merge(tally);
+        self.newer.push((second, responses.clone()));
+        self.newer_sum.merge(responses);
         self.forget(second.saturating_sub(i64::from(self.length_seconds)));
         let full_at = self.unbroken_from.saturating_add(i64::from(self.length_seconds) - 1);
         if second < self.judged_from.max(full_at) {
@@ -69,7 +69,7 @@ impl Window {
     fn begin(&mut self, second: i64) {
         self.newer.clear();
         self.older.clear();
-        self.newer_sum = Tally::default();
+        self.newer_sum = Responses::default();
         self.unbroken_from = second;
     }
 
@@ -83,15 +83,15 @@ impl Window {
             self.older.pop();
         }
         if self.older.is_empty() && self.newer.first().is_some_and(|(second, _)| *second <= last) {
-            let mut sum = Tally::default();
-            for (second, tally) in std::mem::take(&mut self.newer).into_iter().rev() {
+            let mut sum = Responses::default();
+            for (second, responses) in std::mem::take(&mut self.newer).into_iter().rev() {
                 if second <= last {
                     break;
                 }
-                sum.merge(&tally);
+                sum.merge(&responses);
                 self.older.push((second, sum.clone()));
             }
-            self.newer_sum = Tally::default();
+            self.newer_sum = Responses::default();
         }
     }
 }

@@ -2,16 +2,17 @@
 
 use proptest::prelude::*;
 use volley_stats::LabelStatistics;
-use volley_stats::thresholds::{Amount, Comparison, Criterion, Judgement, Tally, Unjudgeable, Window};
+use volley_stats::frame::Responses;
+use volley_stats::thresholds::{Amount, Comparison, Criterion, Judgement, Unjudgeable, Window};
 
 /// Response times of successes and of failures, in microseconds.
 type Raw = (Vec<u64>, Vec<u64>);
 
-fn tally((successes, failures): &Raw) -> Tally {
+fn responses((successes, failures): &Raw) -> Responses {
     let mut statistics = LabelStatistics::default();
     successes.iter().for_each(|elapsed| statistics.successes.elapsed.record(*elapsed));
     failures.iter().for_each(|elapsed| statistics.failures.elapsed.record(*elapsed));
-    Tally::from(&statistics)
+    Responses::from(&statistics)
 }
 
 fn criterion(metric: &str, comparison: Comparison, limit: &str) -> Criterion {
@@ -112,7 +113,7 @@ proptest! {
         prop_assume!(whole + thousandths > 0);
         let limit = limit(what.unit(), whole, thousandths);
         let comparison = if below { Comparison::Below } else { Comparison::Above };
-        let judged = criterion(&what.name(), comparison, &limit.text).judge(&tally(&raw), interval_us);
+        let judged = criterion(&what.name(), comparison, &limit.text).judge(&responses(&raw), interval_us);
         if raw.0.is_empty() && raw.1.is_empty() {
             prop_assert_eq!(judged, Err(Unjudgeable::NoRequests));
             return Ok(());
@@ -136,7 +137,7 @@ proptest! {
     fn the_number_of_requests_is_judged_as_it_is(raw in raw(), limit in 1_usize..30) {
         let requests = raw.0.len() + raw.1.len();
         prop_assume!(requests > 0);
-        let judged = |comparison| criterion("requests", comparison, &limit.to_string()).judge(&tally(&raw), 0);
+        let judged = |comparison| criterion("requests", comparison, &limit.to_string()).judge(&responses(&raw), 0);
         prop_assert_eq!(judged(Comparison::Below).unwrap().met, requests < limit);
         prop_assert_eq!(judged(Comparison::Above).unwrap().met, requests > limit);
     }
@@ -169,7 +170,7 @@ proptest! {
         let criterion = criterion(&what.name(), Comparison::Below, &format!("{limit}{}", what.unit()));
         let mut window = Window::new(criterion, length, judged_from);
         for (second, raw) in &seconds {
-            let judged = window.close(*second, &tally(raw));
+            let judged = window.close(*second, &responses(raw));
             let inside: Vec<_> = seconds.iter().filter(|(other, _)| other <= second && *other > second - i64::from(length)).collect();
             let full = inside.len() == length as usize;
             let mut all: Raw = Raw::default();
@@ -177,7 +178,7 @@ proptest! {
                 all.0.extend(successes);
                 all.1.extend(failures);
             }
-            let expected = criterion.judge(&tally(&all), u64::from(length) * 1_000_000).ok();
+            let expected = criterion.judge(&responses(&all), u64::from(length) * 1_000_000).ok();
             prop_assert_eq!(judged, expected.filter(|_| full && *second >= judged_from), "second {}", second);
         }
     }
@@ -186,25 +187,25 @@ proptest! {
 #[test]
 fn a_second_that_is_closed_again_counts_once() {
     let mut window = Window::new(criterion("requests", Comparison::Above, "5"), 2, 0);
-    let tally = tally(&(vec![1; 4], vec![]));
+    let twice = responses(&(vec![1; 4], vec![]));
     for second in [7, 7, 6] {
-        assert_eq!(window.close(second, &tally), None);
+        assert_eq!(window.close(second, &twice), None);
     }
-    assert_eq!(window.close(8, &tally).unwrap().observed.number(), 8);
+    assert_eq!(window.close(8, &twice).unwrap().observed.number(), 8);
 }
 
 #[test]
 fn one_percent_of_errors_is_neither_below_nor_above_one_percent() {
     let raw = (vec![1; 990], vec![1; 10]);
     for comparison in [Comparison::Below, Comparison::Above] {
-        assert!(!criterion("errorRate", comparison, "1%").judge(&tally(&raw), 1).unwrap().met);
+        assert!(!criterion("errorRate", comparison, "1%").judge(&responses(&raw), 1).unwrap().met);
     }
     let one_less = (vec![1; 991], vec![1; 9]);
-    assert!(criterion("errorRate", Comparison::Below, "1%").judge(&tally(&one_less), 1).unwrap().met);
+    assert!(criterion("errorRate", Comparison::Below, "1%").judge(&responses(&one_less), 1).unwrap().met);
 }
 
 #[test]
 fn requests_at_one_instant_have_no_rate() {
-    let judged = criterion("requestRate", Comparison::Above, "1/s").judge(&tally(&(vec![0], vec![])), 0);
+    let judged = criterion("requestRate", Comparison::Above, "1/s").judge(&responses(&(vec![0], vec![])), 0);
     assert_eq!(judged, Err(Unjudgeable::NoInterval));
 }

@@ -35,6 +35,8 @@ pub enum StopReason {
     DiskFull,
     /// A worker could not reach the storage for too long.
     Uncontrolled,
+    /// A threshold was missed while the load ran.
+    ThresholdsAborted,
 }
 
 /// `control/stop.json`: end the load in order, keep the results.

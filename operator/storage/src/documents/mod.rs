@@ -26,7 +26,7 @@ pub use result::{
 };
 
 pub use schema::result_schema;
-pub use threshold::{Threshold, ThresholdFigures};
+pub use threshold::{Abort, Threshold, ThresholdFigures};
 
 use crate::objects::Document;
 

@@ -17,6 +17,19 @@ pub struct Threshold {
     pub target: Option<String>,
     /// What must hold of them.
     pub criterion: Criterion,
+    /// When it stops the load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort: Option<Abort>,
+}
+
+/// When a missed threshold stops the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Abort {
+    /// Not before this long after the start instant, in milliseconds.
+    pub after_ms: u64,
+    /// Seconds that are looked at together.
+    pub for_seconds: u32,
 }
 
 /// What one threshold says. Its numbers are in the unit of its metric: microseconds for `average`, `min`, `max` and percentiles,
@@ -106,7 +119,13 @@ mod tests {
 
     fn threshold(comparison: Comparison, label: Option<&str>, target: Option<&str>) -> Threshold {
         let criterion = Criterion::new("p99".parse().unwrap(), comparison, "300ms".parse().unwrap()).unwrap();
-        Threshold { name: "fast".into(), label: label.map(str::to_owned), target: target.map(str::to_owned), criterion }
+        Threshold {
+            name: "fast".into(),
+            label: label.map(str::to_owned),
+            target: target.map(str::to_owned),
+            criterion,
+            abort: None,
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub fn parse(text: &str) -> Result<Threshold, String> {
     let metric = metric.parse::<Metric>().map_err(|error| error.to_string())?;
     let limit = limit.parse::<Amount>().map_err(|error| error.to_string())?;
     let criterion = Criterion::new(metric, comparison, limit).map_err(|error| error.to_string())?;
-    Ok(Threshold { name: text.trim().to_owned(), label, target: None, criterion })
+    Ok(Threshold { name: text.trim().to_owned(), label, target: None, criterion, abort: None })
 }
 
 /// Judges what was read; `None` where there is no threshold.

@@ -18,7 +18,13 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "duration.form",
-        at: &["spec.load.rampUp", "spec.load.holdFor", "spec.start.timeout", "spec.scenario.http.requests[].thinkTime"],
+        at: &[
+            "spec.load.rampUp",
+            "spec.load.holdFor",
+            "spec.start.timeout",
+            "spec.scenario.http.requests[].thinkTime",
+            "spec.thresholds[].abort.after",
+        ],
         test: Test::Text(DURATION_PATTERN),
         message: "write a duration such as 500ms, 30s or 1h30m (units h, m, s, ms; no days, no fractions)",
     },

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Rule, Test, field, text};
+use super::{Rule, Test, field, milliseconds, text};
+use crate::duration::duration_pattern;
 use crate::load_test::METRIC_PATTERN;
 
 /// Every way to write that nothing is below a limit.
@@ -126,6 +127,34 @@ pub(super) const RULES: &[Rule] = &[
             },
         },
         message: "write a limit that can be kept: nothing is below 0 and no errorRate above 100%; for hardly any error write errorRate below 0.001%",
+    },
+    Rule {
+        name: "threshold.abortAfter",
+        at: &["spec.thresholds[].abort.after"],
+        test: Test::Value {
+            cel: concat!(r#"!self.matches(r""#, duration_pattern!(), r#"") || duration(self) <= duration("24h")"#),
+            holds: |after| after.as_str().and_then(milliseconds).is_none_or(|length| length <= 24 * 3_600_000),
+        },
+        message: "write at most 24h",
+    },
+    Rule {
+        name: "threshold.abortFor",
+        at: &["spec.thresholds[].abort.for"],
+        test: Test::Text(r"^([1-9][0-9]?|1[01][0-9]|120)s$"),
+        message: "write whole seconds from 1s to 120s, for example 10s",
+    },
+    Rule {
+        name: "threshold.abortLive",
+        at: &["spec"],
+        test: Test::Value {
+            cel: "!has(self.thresholds) || !has(self.live) || !has(self.live.enabled) || self.live.enabled || !self.thresholds.exists(threshold, has(threshold.abort))",
+            holds: |spec| {
+                let off =
+                    field(spec, "live").and_then(|live| field(live, "enabled")).and_then(Value::as_bool) == Some(false);
+                !off || items(spec, "thresholds").all(|threshold| field(threshold, "abort").is_none())
+            },
+        },
+        message: "spec.thresholds: abort needs live figures; leave spec.live.enabled out, or leave abort out",
     },
     Rule {
         name: "threshold.region",

@@ -115,6 +115,7 @@ fn stopped_words(reason: StopReason) -> &'static str {
         StopReason::DeadlineExceeded => "The load took longer than it may",
         StopReason::DiskFull => "A worker's disk was nearly full",
         StopReason::Uncontrolled => "A worker could not reach the storage for too long",
+        StopReason::ThresholdsAborted => "A threshold stopped the load",
     }
 }
 

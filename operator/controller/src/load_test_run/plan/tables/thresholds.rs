@@ -34,6 +34,12 @@ use super::*;
     "Stopped: too hot; 4 of 4 thresholds are missed (t0: p99 of home is 312ms, not below 300ms; t1: p99 of home is \
      312ms, not below 300ms; t2: p99 of home is 312ms, not below 300ms; …); 2 of 2 workers were measured"
 )]
+#[case::aborted_although_the_whole_is_well(
+    Some(StopReason::ThresholdsAborted),
+    &["Met"],
+    Verdict::Failed,
+    "A threshold stopped the load: too hot; 2 of 2 workers were measured"
+)]
 fn the_end_says_which_thresholds_decided_it(
     #[case] stopped: Option<StopReason>,
     #[case] outcomes: &[&str],
