@@ -28,7 +28,8 @@ use volley_api::WorkerSize;
 use volley_stats::{Collection, Histogram, LabelStatistics, Limits, Recorder, Sample, SampleKind};
 use volley_storage::documents::{
     Artifacts, CloseDecision, ClosedWorker, Counters, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load,
-    Manifest, ObjectDigest, Region, RunIdentity, Scenario, Source, Start, StartDecision, WorkerResources,
+    Manifest, MissingRegion, ObjectDigest, Region, RunIdentity, Scenario, Source, Start, StartDecision,
+    WorkerResources,
 };
 use volley_storage::embedded::Server;
 use volley_storage::keys::{self, WorkerAttempt};
@@ -245,6 +246,7 @@ async fn upload(storage: &Server, workers: usize, regions: usize, variants: &[Up
         start_at: Timestamp::from_second(START_S)?,
         regions: definition.regions.iter().map(|region| region.target.clone()).collect(),
         late_workers: LateWorkers::Refuse,
+        left_out: [].into(),
     };
     objects.put_document_once(&keys::start(RUN_UID), &start).await?;
     let attempts = definition.regions.iter().flat_map(|region| {
@@ -286,6 +288,7 @@ async fn upload_worker(objects: &ObjectStore, attempt: WorkerAttempt, uploaded: 
         released_at: Some(Timestamp::from_second(START_S)?),
         first_sample_at: Some(Timestamp::from_second(START_S)?),
         last_sample_at: Some(Timestamp::from_second(START_S + 600)?),
+        clock: None,
         complete: true,
         stopped: None,
         counters: uploaded.counters.clone(),
@@ -309,6 +312,8 @@ fn definition(workers: usize, regions: usize) -> Definition {
             region: "us-east-1".into(),
             namespace: "volley-workers".into(),
             workers: u32::try_from(workers).unwrap_or(u32::MAX),
+            users_per_worker: None,
+            execution_users: Vec::new(),
         }
     };
     Definition {
@@ -326,7 +331,12 @@ fn definition(workers: usize, regions: usize) -> Definition {
         load: Load { users_per_worker: 50, ramp_up_ms: 0, hold_for_ms: 600_000 },
         regions: (0..regions.max(1)).map(of_region).collect(),
         resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
+        start: Start {
+            quorum_percent: 100,
+            timeout_ms: 60_000,
+            late_workers: LateWorkers::Refuse,
+            on_missing_region: MissingRegion::Fail,
+        },
         healthy_percent: 90,
         thresholds: Vec::new(),
         artifacts: Artifacts { samples: false },

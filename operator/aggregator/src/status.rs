@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 use volley_api::figures::{rate, ratio, time_us};
-use volley_api::load_test_run::{Coverage, LabelResult, LiveFigures, RegionResult, RunResult, ThresholdResult};
-use volley_storage::documents::{Figures, LabelFigures, ResultDocument, RunIdentity, ThresholdFigures};
+use volley_api::load_test_run::{
+    Coverage, LabelResult, LiveFigures, RegionResult, RunResult, SkewSummary, ThresholdResult,
+};
+use volley_storage::documents::{Figures, LabelFigures, ResultDocument, RunIdentity, Skew, ThresholdFigures};
 
 /// Labels in a status: the schema's bound. All are in `result.json`.
 const LABELS: usize = 20;
@@ -48,9 +50,14 @@ pub fn summary(document: &ResultDocument, location: &str) -> RunResult {
             .iter()
             .map(|region| RegionResult {
                 target: region.target.clone(),
+                left_out: region.left_out.clone(),
                 started: i64::from(region.workers.started),
+                late: Some(i64::from(region.workers.late)).filter(|late| *late > 0),
+                latest: region.latest_us.map(time_us),
                 lost: i64::from(region.workers.lost),
                 partial: i64::from(region.workers.partial),
+                release_skew: region.release_skew.map(skew),
+                first_sample_skew: region.first_sample_skew.map(skew),
             })
             .collect(),
         warnings: shortened(&document.warnings),
@@ -116,6 +123,15 @@ fn label_result(label: &LabelFigures, interval_us: u64) -> LabelResult {
         p50: p50_us.map(time_us),
         p95: p95_us.map(time_us),
         p99: p99_us.map(time_us),
+    }
+}
+
+fn skew(skew: Skew) -> SkewSummary {
+    SkewSummary {
+        p50: time_us(skew.p50_us),
+        p99: time_us(skew.p99_us),
+        max: time_us(skew.max_us),
+        bound: skew.bound_us.map(time_us),
     }
 }
 

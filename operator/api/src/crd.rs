@@ -295,6 +295,7 @@ mod tests {
             [
                 "LoadTest.spec.artifacts = {}",
                 "LoadTest.spec.artifacts.samples = false",
+                "LoadTest.spec.healthyPercent = 90",
                 "LoadTest.spec.history = {}",
                 "LoadTest.spec.history.failed = 5",
                 "LoadTest.spec.history.succeeded = 5",
@@ -302,6 +303,8 @@ mod tests {
                 "LoadTest.spec.live.enabled = true",
                 "LoadTest.spec.live.interval = \"Auto\"",
                 "LoadTest.spec.start = {}",
+                "LoadTest.spec.start.lateWorkers = \"Refuse\"",
+                "LoadTest.spec.start.onMissingRegion = \"Fail\"",
                 "LoadTest.spec.start.quorumPercent = 100",
                 "LoadTest.spec.start.timeout = \"15m\"",
                 "LoadTest.status = {\"observedGeneration\":-1}",
@@ -321,6 +324,8 @@ mod tests {
             leaves,
             [
                 "spec.allowedNamespaces",
+                "spec.capacity.maxWorkers",
+                "spec.capacity.vcpu",
                 "spec.connection.inCluster",
                 "spec.connection.kubeconfig.key",
                 "spec.connection.kubeconfig.secretName",

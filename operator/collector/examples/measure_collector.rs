@@ -25,8 +25,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use volley_api::WorkerSize;
 use volley_collector::Settings;
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Manifest, Region, RunIdentity, Scenario,
-    Source, Start, StartDecision, WorkerResources,
+    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Manifest, MissingRegion, Region,
+    RunIdentity, Scenario, Source, Start, StartDecision, WorkerResources,
 };
 use volley_storage::embedded::Server;
 use volley_storage::keys::{self, WorkerAttempt};
@@ -71,7 +71,13 @@ async fn measure(rate: u64, seconds: u64, labels: u64, live_interval_s: u64) -> 
     status(&work, "prepared", r#""engines":[],"taurus":"simulated""#)?;
     let start_at = Timestamp::now() + SignedDuration::from_secs(2);
     let regions = vec!["here".to_owned()];
-    let decision = StartDecision { version: DOCUMENT_VERSION, start_at, regions, late_workers: LateWorkers::Refuse };
+    let decision = StartDecision {
+        version: DOCUMENT_VERSION,
+        start_at,
+        regions,
+        late_workers: LateWorkers::Refuse,
+        left_out: [].into(),
+    };
     objects.put_document_once(&keys::start(RUN_UID), &decision).await?;
     appears(&control.join("start")).await?;
     let late = Timestamp::now().duration_since(start_at);
@@ -201,9 +207,16 @@ fn definition(seconds: u64, live_interval_s: u64) -> Definition {
             region: "eu-west-1".into(),
             namespace: "volley-workers".into(),
             workers: 1,
+            users_per_worker: None,
+            execution_users: Vec::new(),
         }],
         resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
+        start: Start {
+            quorum_percent: 100,
+            timeout_ms: 60_000,
+            late_workers: LateWorkers::Refuse,
+            on_missing_region: MissingRegion::Fail,
+        },
         healthy_percent: 90,
         thresholds: Vec::new(),
         artifacts: Artifacts { samples: true },

@@ -115,17 +115,18 @@ pub async fn definition(objects: &ObjectStore, run_uid: &str) -> Result<Definiti
     found.map(|(definition, _)| definition).ok_or_else(|| FetchError::NoDefinition(objects.location(&key)))
 }
 
-/// Fetches and verifies the sources, and writes the workspace. Repeating it is harmless.
+/// Fetches and verifies the sources, and writes the workspace of a worker of a RegionTarget. Repeating it is harmless.
 ///
 /// # Errors
 /// [`FetchError`]; see [`FetchError::class`].
 pub async fn workspace(
     objects: &ObjectStore,
     definition: &Definition,
+    target: &str,
     control: &ControlFolder,
 ) -> Result<(), FetchError> {
     // First what needs no storage: a definition that cannot be run is known at once.
-    let configuration = configuration::taurus_configuration(definition)?;
+    let configuration = configuration::taurus_configuration(definition, target)?;
     for (file, source) in configuration::sources(&definition.scenario) {
         if source.size > MAXIMUM_SOURCE {
             return Err(FetchError::TooLarge { file, size: source.size });

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use volley_api::WorkerSize;
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Region, RunIdentity, Scenario, Start,
-    WorkerResources,
+    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, MissingRegion, Region, RunIdentity,
+    Scenario, Start, WorkerResources,
 };
 
 /// A small run of one region with two workers.
@@ -27,9 +27,16 @@ pub(crate) fn definition(scenario: Scenario) -> Definition {
             region: "eu-west-1".into(),
             namespace: "volley-workers".into(),
             workers: 2,
+            users_per_worker: None,
+            execution_users: Vec::new(),
         }],
         resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start { quorum_percent: 100, timeout_ms: 900_000, late_workers: LateWorkers::Refuse },
+        start: Start {
+            quorum_percent: 100,
+            timeout_ms: 900_000,
+            late_workers: LateWorkers::Refuse,
+            on_missing_region: MissingRegion::Fail,
+        },
         healthy_percent: 90,
         thresholds: Vec::new(),
         artifacts: Artifacts { samples: true },

@@ -1,19 +1,18 @@
-//! Looks each second what was decided about the run.
+//! Looks about each second what was decided about the run.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use volley_storage::documents::{StartDecision, StopDecision};
 use volley_storage::objects::Document;
 use volley_storage::{ObjectError, ObjectStore, keys};
 
+use crate::clock::ClockComparison;
 use crate::control::StartSeen;
 
-/// How often the storage is asked.
-const PERIOD: Duration = Duration::from_secs(1);
 /// How long one answer may take. The SDK would wait and repeat for longer; the next look is a repetition too, and a stop must not
 /// wait behind a hanging request.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -38,14 +37,13 @@ pub(crate) async fn watch_decisions(
     sender: watch::Sender<Decisions>,
     now: fn() -> Timestamp,
 ) {
-    let mut ticks = interval(PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut clock = ClockComparison::default();
     let (start_key, stop_key) = (keys::start(&run_uid), keys::stop(&run_uid));
     loop {
-        ticks.tick().await;
         if sender.is_closed() {
             return;
         }
+        let began = Instant::now();
         let known = sender.borrow().clone();
         let (start, stop) = tokio::join!(
             ask::<StartDecision>(&store, &start_key, known.start.is_some()),
@@ -66,6 +64,11 @@ pub(crate) async fn watch_decisions(
                 decisions.stop = Some(decision);
             }
         });
+        // Each answer compares the clocks too, so the next question comes when its answer says most about them.
+        if let Some(date) = store.last_date() {
+            clock.observe(date, None);
+        }
+        sleep(clock.pause(now(), began.elapsed())).await;
     }
 }
 

@@ -9,6 +9,7 @@ use volley_api::RegionTarget;
 use volley_storage::ObjectStore;
 
 use crate::cadence::Failures;
+use crate::capacity::Admissions;
 use crate::clusters::{Clusters, JobWatches};
 use crate::events::Events;
 use crate::load_test_run::Glimpses;
@@ -36,6 +37,8 @@ pub(crate) struct Context {
     pub events: Events,
     /// The counters.
     pub metrics: Arc<Metrics>,
+    /// Who was let in with how much.
+    pub admissions: Admissions,
     /// Failures in a row.
     pub failures: Failures,
     /// Pods that were listed lately.

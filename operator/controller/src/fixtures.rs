@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use volley_api::{RegionTarget, WorkerSize};
 use volley_storage::documents::{
-    Artifacts, Definition, Images, LateWorkers, Live, Load, Region, RunIdentity, Scenario, Source, Start,
-    WorkerResources,
+    Artifacts, Definition, Images, LateWorkers, Live, Load, MissingRegion, Region, RunIdentity, Scenario, Source,
+    Start, WorkerResources,
 };
 
 use crate::settings::{AggregatorSettings, EmbeddedStorage, ImagePullPolicy, Settings, StorageSettings};
@@ -71,9 +71,16 @@ pub(crate) fn definition() -> Definition {
             region: "us-east-1".into(),
             namespace: "volley-workers".into(),
             workers: 2,
+            users_per_worker: None,
+            execution_users: Vec::new(),
         }],
         resources: WorkerResources::Size(WorkerSize::Standard),
-        start: Start { quorum_percent: 100, timeout_ms: 900_000, late_workers: LateWorkers::Refuse },
+        start: Start {
+            quorum_percent: 100,
+            timeout_ms: 900_000,
+            late_workers: LateWorkers::Refuse,
+            on_missing_region: MissingRegion::Fail,
+        },
         healthy_percent: 90,
         thresholds: Vec::new(),
         artifacts: Artifacts { samples: false },

@@ -7,9 +7,11 @@
 //! * [`load_test_run`]: claims, freezes, provisions, starts, stops, collects, ends and cleans a run.
 //! * [`region_target`]: probes the places in which workers run.
 //! * [`definition`]: from a spec to what can be frozen; shared by the first two.
+//! * [`capacity`]: whether a run fits into its targets beside the others.
 //! * [`rbac`]: the rights that all of it needs.
 
 mod cadence;
+pub mod capacity;
 mod clusters;
 mod context;
 pub mod definition;

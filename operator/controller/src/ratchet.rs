@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use volley_api::crd::{Kind, spec_leaves};
 use volley_api::{LoadTest, LoadTestRun, LoadTestSpec, RegionTarget};
 
+use crate::capacity::{self, Usage};
 use crate::clusters::Access;
 use crate::definition::{self, References, Requester};
 use crate::load_test_run::observed::{Definiteness, Observed};
@@ -110,11 +111,15 @@ fn rows() -> Vec<Row> {
         load_test("spec.load.holdFor", http(), json!("10s"), json!("20s")),
         load_test("spec.regions[].target", http(), json!("local"), json!("other")),
         load_test("spec.regions[].workers", http(), json!(1), json!(2)),
+        load_test("spec.regions[].usersPerWorker", http(), json!(1), json!(2)),
         load_test("spec.worker.size", http(), json!("Small"), json!("Large")),
         load_test("spec.worker.resources.requests", resources(), json!({"cpu": "1"}), json!({"cpu": "2"})),
         load_test("spec.worker.resources.limits", resources(), json!({"memory": "1Gi"}), json!({"memory": "2Gi"})),
         load_test("spec.start.quorumPercent", http(), json!(50), json!(100)),
         load_test("spec.start.timeout", http(), json!("1m"), json!("2m")),
+        load_test("spec.start.onMissingRegion", http(), json!("Fail"), json!("Continue")),
+        load_test("spec.start.lateWorkers", http(), json!("Refuse"), json!("Join")),
+        load_test("spec.healthyPercent", http(), json!(50), json!(90)),
         load_test("spec.thresholds[].name", threshold("below"), json!("a"), json!("b")),
         load_test("spec.thresholds[].metric", threshold("below"), json!("p95"), json!("p99")),
         load_test("spec.thresholds[].label", threshold("below"), json!("home"), json!("cart")),
@@ -134,6 +139,8 @@ fn rows() -> Vec<Row> {
         run("spec.stop.reason", json!({}), json!("a"), json!("b")),
         target("spec.connection.kubeconfig.secretName", json!("a"), json!("b")).by_kubeconfig(),
         target("spec.connection.kubeconfig.key", json!("a"), json!("b")).by_kubeconfig(),
+        target("spec.capacity.maxWorkers", json!(1), json!(100)),
+        target("spec.capacity.vcpu", json!(1), json!(100)),
         target("spec.paused", json!(false), json!(true)),
         target("spec.region", json!("us-east-1"), json!("eu-west-1")),
         target("spec.namespace", json!("a"), json!("b")),
@@ -183,10 +190,15 @@ fn show(row: &Row, value: &Value) -> String {
             set(&mut object, row.path, value);
             let target: RegionTarget = serde_json::from_value(object).unwrap();
             let access = Access::of(&target);
+            let room = capacity::admit(
+                "local",
+                Usage { workers: 5, millicores: 5_000 },
+                &capacity::limits(&target, Usage::default()),
+            );
             let mut references = references();
             references.targets.insert("local".into(), target);
             let spec = fixtures::load_test(resources()).spec;
-            format!("{access:?}\n{}", executed(&spec, &references))
+            format!("{access:?}\n{room:?}\n{}", executed(&spec, &references))
         }
     }
 }
@@ -217,7 +229,9 @@ fn executed(spec: &LoadTestSpec, references: &References) -> String {
         Ok(candidate) => {
             let definition = candidate.definition;
             let job = build::worker_job::worker_job(&definition, &definition.regions[0], &fixtures::settings());
-            let configuration = volley_collector::configuration::taurus_configuration(&definition).unwrap();
+            let configuration =
+                volley_collector::configuration::taurus_configuration(&definition, &definition.regions[0].target)
+                    .unwrap();
             format!("{}\n{}\n{configuration}", json!(definition), json!(job))
         }
         Err(problem) => problem.to_string(),
@@ -266,7 +280,8 @@ fn planned(run: &LoadTestRun) -> String {
         stop: None,
         close: None,
         manifests: BTreeSet::new(),
-        refusal: None,
+        shortage: None,
+        refusals: Vec::new(),
     };
     let mut observed = observed;
     if observed.load_test.is_some() {

@@ -18,6 +18,7 @@ use volley_api::{LoadTest, LoadTestRun, RegionTarget, labels};
 use volley_storage::ObjectStore;
 
 use crate::cadence::{Classified, Failures};
+use crate::capacity::Admissions;
 use crate::clusters::{Access, ChangedRuns, Clusters, JobWatches, WATCH_SECONDS};
 use crate::context::Context;
 use crate::events::Events;
@@ -178,6 +179,7 @@ fn controllers(
         targets: targets.store(),
         events: Events::new(client.clone(), &settings.namespace),
         metrics,
+        admissions: Admissions::default(),
         failures: Failures::default(),
         glimpses: Glimpses::default(),
         probes: Probes::default(),

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use volley_storage::documents::{Definition, WorkerCounts, WorkerResult, WorkerState};
+use volley_storage::documents::{Definition, StartDecision, StopReason, WorkerCounts, WorkerResult, WorkerState};
 
 use crate::outcome::{MeasuredAttempt, Provenance, WorkerOutcome};
 
 /// How much of a measured attempt is in the result, and why not all.
-pub(super) fn state_of(measured: &MeasuredAttempt) -> (WorkerState, Option<String>) {
+pub(super) fn state_of(measured: &MeasuredAttempt, start: Option<&StartDecision>) -> (WorkerState, Option<String>) {
     let manifest = &measured.manifest;
     if manifest.released_at.is_none() {
         return (WorkerState::Lost, Some("its gate never opened, so it made no load".into()));
@@ -18,9 +18,13 @@ pub(super) fn state_of(measured: &MeasuredAttempt) -> (WorkerState, Option<Strin
         }
         Provenance::Manifest if manifest.complete => (WorkerState::Complete, None),
         Provenance::Manifest => {
-            let exit = match manifest.exit_code {
-                Some(code) => format!("Taurus ended early with exit code {code}"),
-                None => "the end of Taurus was not seen".into(),
+            let late = start.zip(manifest.released_at).and_then(|(start, released)| start.lateness(released));
+            let exit = match (manifest.exit_code, late) {
+                (_, Some(late)) if manifest.stopped == Some(StopReason::DeadlineExceeded) => {
+                    format!("it began {:.1} s late, and its load ended with that of the others", late.as_secs_f64())
+                }
+                (Some(code), _) => format!("Taurus ended early with exit code {code}"),
+                (None, _) => "the end of Taurus was not seen".into(),
             };
             (WorkerState::Partial, Some(exit))
         }
@@ -41,6 +45,10 @@ pub(super) fn nothing_of(target: &str, index: u32, pod_uid: Option<String>, reas
         checkpoint_at: None,
         first_sample_at: None,
         last_sample_at: None,
+        release_skew_us: None,
+        first_sample_skew_us: None,
+        clock_offset_us: None,
+        clock_bound_us: None,
         requests: 0,
         errors: 0,
         interrupted: 0,
@@ -50,14 +58,22 @@ pub(super) fn nothing_of(target: &str, index: u32, pod_uid: Option<String>, reas
 }
 
 /// Rows for planned workers that `close.json` does not list: a gap must not be silent.
-pub(super) fn unlisted(definition: &Definition, outcomes: &[WorkerOutcome]) -> Vec<WorkerResult> {
+pub(super) fn unlisted(
+    definition: &Definition,
+    start: Option<&StartDecision>,
+    outcomes: &[WorkerOutcome],
+) -> Vec<WorkerResult> {
+    let why = |target: &str| match start.and_then(|start| start.left_out.get(target)) {
+        Some(why) => format!("its region took no part: {why}"),
+        None => "it is not in the list of what was to be merged".to_owned(),
+    };
     let listed: BTreeSet<(&str, u32)> = outcomes.iter().map(|outcome| (outcome.target(), outcome.index())).collect();
     definition
         .regions
         .iter()
         .flat_map(|region| (0..region.workers).map(move |index| (region.target.as_str(), index)))
         .filter(|worker| !listed.contains(worker))
-        .map(|(target, index)| nothing_of(target, index, None, "it is not in the list of what was to be merged"))
+        .map(|(target, index)| nothing_of(target, index, None, &why(target)))
         .collect()
 }
 
@@ -94,6 +110,7 @@ pub(super) fn sum<'a>(regions: impl Iterator<Item = &'a WorkerCounts>) -> Worker
     regions.fold(WorkerCounts::default(), |sum, region| WorkerCounts {
         planned: sum.planned + region.planned,
         started: sum.started + region.started,
+        late: sum.late + region.late,
         complete: sum.complete + region.complete,
         partial: sum.partial + region.partial,
         lost: sum.lost + region.lost,

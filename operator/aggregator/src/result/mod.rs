@@ -1,13 +1,14 @@
 //! The result of a run from what is known of it. Pure: no clock, no storage; the same input gives the same document.
 
 mod coverage;
+mod skew;
 pub mod thresholds;
 mod verdict;
 mod warnings;
 
 use volley_storage::documents::{
     CloseDecision, DOCUMENT_VERSION, Definition, ErrorGroup, RegionFigures, ResultDocument, SeriesFigures,
-    StartDecision, WorkerResult, WorkerState,
+    StartDecision, WorkerCounts, WorkerResult, WorkerState,
 };
 
 use crate::measured::{Measured, Scope, figures};
@@ -30,24 +31,33 @@ pub fn result(
     series: Vec<SeriesFigures>,
 ) -> ResultDocument {
     let interval_us = measured.interval_us();
-    let mut workers: Vec<WorkerResult> = outcomes.iter().map(worker).collect();
-    workers.extend(coverage::unlisted(definition, outcomes));
+    let mut workers: Vec<WorkerResult> = outcomes.iter().map(|outcome| worker(outcome, start)).collect();
+    workers.extend(coverage::unlisted(definition, start, outcomes));
     workers.sort_by(|left, right| {
         (&left.target, left.index, &left.pod_uid).cmp(&(&right.target, right.index, &right.pod_uid))
     });
     let counts = coverage::by_region(definition, &workers);
-    let workers_total = coverage::sum(counts.values());
     let nothing = Scope::default();
     let regions = definition
         .regions
         .iter()
-        .map(|region| RegionFigures {
-            target: region.target.clone(),
-            region: region.region.clone(),
-            workers: counts.get(&region.target).copied().unwrap_or_default(),
-            figures: figures(&measured.regions.get(&region.target).unwrap_or(&nothing).total, interval_us),
+        .map(|region| {
+            let beginning = skew::beginning(start, &region.target, &workers);
+            let counts = counts.get(&region.target).copied().unwrap_or_default();
+            RegionFigures {
+                target: region.target.clone(),
+                region: region.region.clone(),
+                users_per_worker: Some(definition.users_per_worker(region)),
+                left_out: start.and_then(|start| start.left_out.get(&region.target).cloned()),
+                workers: WorkerCounts { late: beginning.late, ..counts },
+                latest_us: beginning.latest_us,
+                release_skew: beginning.release,
+                first_sample_skew: beginning.first_sample,
+                figures: figures(&measured.regions.get(&region.target).unwrap_or(&nothing).total, interval_us),
+            }
         })
         .collect::<Vec<_>>();
+    let workers_total = coverage::sum(regions.iter().map(|region| &region.workers));
     let errors = measured
         .whole
         .errors
@@ -65,7 +75,7 @@ pub fn result(
         version: DOCUMENT_VERSION,
         run: definition.run.clone(),
         definition_digest: definition.definition_digest.clone(),
-        verdict: verdict::verdict(definition, close, &thresholds, counts.values()),
+        verdict: verdict::verdict(definition, close, &thresholds, &regions),
         thresholds,
         stopped: close.stopped,
         start_at: start.map(|start| start.start_at),
@@ -86,7 +96,7 @@ pub fn result(
 }
 
 /// One attempt's row.
-fn worker(outcome: &WorkerOutcome) -> WorkerResult {
+fn worker(outcome: &WorkerOutcome, start: Option<&StartDecision>) -> WorkerResult {
     match outcome {
         WorkerOutcome::Lost(lost) => WorkerResult {
             released_at: lost.released_at,
@@ -94,7 +104,8 @@ fn worker(outcome: &WorkerOutcome) -> WorkerResult {
         },
         WorkerOutcome::Measured(measured) => {
             let manifest = &measured.manifest;
-            let (state, reason) = coverage::state_of(measured);
+            let (state, reason) = coverage::state_of(measured, start);
+            let distances = skew::distances(start, manifest);
             WorkerResult {
                 target: measured.attempt.target.clone(),
                 index: measured.attempt.index,
@@ -108,6 +119,10 @@ fn worker(outcome: &WorkerOutcome) -> WorkerResult {
                 },
                 first_sample_at: manifest.first_sample_at,
                 last_sample_at: manifest.last_sample_at,
+                release_skew_us: distances.release_us,
+                first_sample_skew_us: distances.first_sample_us,
+                clock_offset_us: manifest.clock.map(|clock| clock.offset_us),
+                clock_bound_us: manifest.clock.map(|clock| clock.bound_us),
                 requests: manifest.counters.requests,
                 errors: manifest.counters.errors,
                 interrupted: manifest.counters.interrupted,

@@ -1,16 +1,17 @@
 //! The judgement over a run.
 
 use volley_api::load_test_run::{EndReason, Outcome, ThresholdsOutcome, Verdict};
-use volley_storage::documents::{CloseDecision, Definition, StopReason, ThresholdFigures, WorkerCounts};
+use volley_storage::documents::{CloseDecision, Definition, RegionFigures, StopReason, ThresholdFigures, WorkerCounts};
 
 /// Judges by the table of endings: a missed threshold fails the run however it ended; else a run that was cut short, or of which too
-/// little was measured, is inconclusive.
-pub(super) fn verdict<'a>(
+/// little was measured, is inconclusive. A region that took no part by the test's own policy makes it no worse.
+pub(super) fn verdict(
     definition: &Definition,
     close: &CloseDecision,
     thresholds: &[ThresholdFigures],
-    mut regions: impl Iterator<Item = &'a WorkerCounts>,
+    regions: &[RegionFigures],
 ) -> Verdict {
+    let mut took_part = regions.iter().filter(|region| region.left_out.is_none());
     let reason = match close.stopped {
         Some(StopReason::Requested | StopReason::Deleted) => EndReason::Stopped,
         Some(StopReason::WorkersLost) => EndReason::WorkersLost,
@@ -18,7 +19,9 @@ pub(super) fn verdict<'a>(
         Some(StopReason::DiskFull) => EndReason::DiskFull,
         Some(StopReason::Uncontrolled) => EndReason::Uncontrolled,
         Some(StopReason::ThresholdsAborted) => EndReason::ThresholdsAborted,
-        None if regions.any(|region| !is_healthy(*region, definition.healthy_percent)) => EndReason::Inconclusive,
+        None if took_part.any(|region| !is_healthy(region.workers, definition.healthy_percent)) => {
+            EndReason::Inconclusive
+        }
         None => EndReason::Completed,
     };
     Outcome::of(reason, ThresholdsOutcome::of(thresholds.iter().map(|threshold| threshold.outcome))).verdict

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use volley_api::figures::time_us;
 use volley_storage::documents::{Definition, ResultDocument, StopReason, WorkerResult, WorkerState};
 
 use crate::measured::Measured;
@@ -16,6 +17,8 @@ const NAMED_WORKERS: usize = 20;
 const WARNINGS_PER_WORKER: usize = 5;
 /// Warnings of several workers that are repeated here.
 const SHARED_WARNINGS: usize = 20;
+/// Skews with a greater doubt than this are not believed without a word, in microseconds.
+const DOUBTFUL_US: u64 = 50_000;
 /// Workers that are named for such a warning.
 const NAMED_FOR_A_WARNING: usize = 3;
 
@@ -29,11 +32,14 @@ pub(super) fn warnings(
     let mut warnings = Vec::new();
     warnings.extend(errors(document));
     warnings.extend(early_end(document));
-    warnings.extend(named(&document.workers, WorkerState::Lost, "is lost"));
-    warnings.extend(named(&document.workers, WorkerState::Partial, "measured less than its full time"));
+    warnings.extend(left_out(document));
+    warnings.extend(late(document));
+    warnings.extend(named(document, WorkerState::Lost, "is lost"));
+    warnings.extend(named(document, WorkerState::Partial, "measured less than its full time"));
     warnings.extend(lacking(outcomes));
     warnings.extend(repeated(&document.workers));
     warnings.extend(outside_the_plan(definition, &document.workers));
+    warnings.extend(clocks(document));
     warnings.extend(bounds(measured));
     warnings.extend(counters(measured, outcomes));
     warnings.extend(of_workers(outcomes));
@@ -71,12 +77,54 @@ fn early_end(document: &ResultDocument) -> Option<String> {
     Some(format!("the load ended before its time: {why}"))
 }
 
-/// Names the workers of a state, each with its reason.
-fn named(workers: &[WorkerResult], state: WorkerState, words: &str) -> Vec<String> {
+/// The regions without which the run started: all of it is missing, and that is said once.
+fn left_out(document: &ResultDocument) -> Vec<String> {
+    let regions = document.regions.iter().filter_map(|region| Some((region, region.left_out.as_deref()?)));
+    regions
+        .map(|(region, why)| {
+            format!(
+                "region {} did not run, {} workers of the plan are missing: {why}",
+                region.target, region.workers.planned
+            )
+        })
+        .collect()
+}
+
+fn late(document: &ResultDocument) -> Vec<String> {
+    let regions = document.regions.iter().filter_map(|region| Some((region, region.latest_us?)));
+    regions
+        .map(|(region, latest_us)| {
+            format!(
+                "in region {} {} of {} workers began late, the last {} after the start instant",
+                region.target,
+                region.workers.late,
+                region.workers.started,
+                time_us(latest_us)
+            )
+        })
+        .collect()
+}
+
+/// What is to be known of the clocks, for all regions at once.
+fn clocks(document: &ResultDocument) -> Option<String> {
+    let skews: Vec<_> = document.regions.iter().filter_map(|region| region.release_skew).collect();
+    if skews.iter().any(|skew| skew.bound_us.is_none()) {
+        return Some("the clock of a worker is unknown, so skews are not corrected by it".into());
+    }
+    let bound_us = skews.iter().filter_map(|skew| skew.bound_us).max().filter(|bound_us| *bound_us > DOUBTFUL_US)?;
+    Some(format!("skews may be wrong by up to {}: so much is unknown of the workers' clocks", time_us(bound_us)))
+}
+
+/// Names the workers of a state, each with its reason; not those of a region that took no part.
+fn named(document: &ResultDocument, state: WorkerState, words: &str) -> Vec<String> {
+    let workers = &document.workers;
+    let left_out: BTreeSet<_> =
+        document.regions.iter().filter(|region| region.left_out.is_some()).map(|region| &region.target).collect();
     // A worker that another attempt stands for is told as repeated, not as lost.
     let best = best_states(workers);
     let of_state: Vec<_> = workers
         .iter()
+        .filter(|worker| !left_out.contains(&worker.target))
         .filter(|worker| worker.state == state && best.get(&(worker.target.as_str(), worker.index)) == Some(&state))
         .collect();
     let mut lines: Vec<String> = of_state

@@ -9,8 +9,8 @@ use volley_api::WorkerSize;
 use volley_stats::statistics::Collection;
 use volley_stats::{Limits, Recorder, Sample, SampleKind, Series};
 use volley_storage::documents::{
-    Artifacts, CloseDecision, ClosedWorker, Counters, Definition, Images, LateWorkers, Load, Manifest, ObjectDigest,
-    Region, RunIdentity, Scenario, Source, Start, WorkerResources,
+    Artifacts, ClockOffset, CloseDecision, ClosedWorker, Counters, Definition, Images, LateWorkers, Load, Manifest,
+    MissingRegion, ObjectDigest, Region, RunIdentity, Scenario, Source, Start, WorkerResources,
 };
 use volley_storage::keys::WorkerAttempt;
 use volley_storage::objects::sha256_hex;
@@ -45,10 +45,17 @@ pub(crate) fn definition(regions: &[(&str, u32)]) -> Definition {
                 region: "us-east-1".into(),
                 namespace: "volley-workers".into(),
                 workers: *workers,
+                users_per_worker: None,
+                execution_users: Vec::new(),
             })
             .collect(),
         resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
+        start: Start {
+            quorum_percent: 100,
+            timeout_ms: 60_000,
+            late_workers: LateWorkers::Refuse,
+            on_missing_region: MissingRegion::Fail,
+        },
         healthy_percent: 90,
         thresholds: Vec::new(),
         artifacts: Artifacts { samples: false },
@@ -147,6 +154,7 @@ pub(crate) fn manifest(
         released_at: Some(at(0)),
         first_sample_at: Some(at(0)),
         last_sample_at: Some(at(10)),
+        clock: Some(ClockOffset { offset_us: 0, bound_us: 10_000 }),
         complete: true,
         stopped: None,
         counters: Counters {

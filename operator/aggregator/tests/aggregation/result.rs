@@ -42,6 +42,7 @@ fn two_complete_workers_make_a_complete_result_without_warnings() {
         start_at: at(0),
         regions: vec!["eu".into()],
         late_workers: volley_storage::documents::LateWorkers::Refuse,
+        left_out: [].into(),
     };
     let merged = Measured::of(&[("eu".into(), one), ("eu".into(), two)]);
     let document = result(&definition(&[("eu", 2)]), Some(&start), &close(Vec::new()), &outcomes, &merged);

@@ -44,6 +44,7 @@ impl Bench {
             start_at: at(0),
             regions: definition.regions.iter().map(|region| region.target.clone()).collect(),
             late_workers: LateWorkers::Refuse,
+            left_out: [].into(),
         };
         store.put_document(&keys::start(RUN), &start).await.unwrap();
         Self { _folder: folder, server, store, definition, close: crate::fixtures::close(Vec::new()) }

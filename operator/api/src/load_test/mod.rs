@@ -84,6 +84,11 @@ pub struct LoadTestSpec {
     /// When a run may start.
     #[serde(default)]
     pub start: StartPolicy,
+    /// Share of the started workers of each region that must stay healthy, in percent, rounded up to whole workers. Below it the load
+    /// is stopped, and the run ends with reason `WorkersLost` and what was measured.
+    #[serde(default = "default_healthy_percent")]
+    #[schemars(range(min = 1, max = 100))]
+    pub healthy_percent: i64,
     /// What must hold for a run to pass, at most 20. Absent: a run that ends as planned succeeds, and is not judged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
@@ -135,6 +140,10 @@ pub struct RegionLoad {
     /// Number of workers.
     #[schemars(range(min = 1, max = 1000))]
     pub workers: i64,
+    /// Virtual users of each worker in this region. Absent: as `load.usersPerWorker` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub users_per_worker: Option<i64>,
 }
 
 /// Size of each worker.
@@ -189,9 +198,36 @@ pub struct StartPolicy {
     #[serde(default = "default_quorum_percent")]
     #[schemars(range(min = 1, max = 100))]
     pub quorum_percent: i64,
-    /// How long to wait for them, 1s to 6h. After it the run ends with reason `StartTimedOut`.
+    /// How long to wait for them, 1s to 6h. After it the run ends with reason `StartTimedOut`, or starts without the regions that are
+    /// missing, as `onMissingRegion` says.
     #[serde(default = "default_start_timeout")]
     pub timeout: Duration,
+    /// What happens when a region does not get its workers ready in time.
+    #[serde(default)]
+    pub on_missing_region: MissingRegion,
+    /// What a worker does that gets ready after the start instant.
+    #[serde(default)]
+    pub late_workers: LateWorkers,
+}
+
+/// What happens when a region does not get its workers ready in time.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MissingRegion {
+    /// No load anywhere: the run ends.
+    #[default]
+    Fail,
+    /// The load starts in the regions that are ready, at least one. The result says which did not run.
+    Continue,
+}
+
+/// What a worker does that gets ready after the start instant.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LateWorkers {
+    /// It never starts load.
+    #[default]
+    Refuse,
+    /// It starts at once and ends with the others. The result says how many were late, and how late.
+    Join,
 }
 
 /// What makes a run.
@@ -250,6 +286,10 @@ fn default_start_timeout() -> Duration {
     Duration::from_minutes(15)
 }
 
+fn default_healthy_percent() -> i64 {
+    90
+}
+
 fn default_history() -> i64 {
     5
 }
@@ -260,7 +300,12 @@ fn default_live_enabled() -> bool {
 
 impl Default for StartPolicy {
     fn default() -> Self {
-        Self { quorum_percent: default_quorum_percent(), timeout: default_start_timeout() }
+        Self {
+            quorum_percent: default_quorum_percent(),
+            timeout: default_start_timeout(),
+            on_missing_region: MissingRegion::default(),
+            late_workers: LateWorkers::default(),
+        }
     }
 }
 

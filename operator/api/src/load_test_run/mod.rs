@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use ending::{EndReason, Outcome, ThresholdsOutcome, UnknownEndReason, phase};
 pub use status::{
     Coverage, DefinitionReference, LabelResult, LiveFigures, LoadTestRunStatus, Phase, RegionProgress, RegionResult,
-    RunPlan, RunResult, ThresholdOutcome, ThresholdResult, Verdict,
+    RunPlan, RunResult, SkewSummary, ThresholdOutcome, ThresholdResult, Verdict,
 };
 
 /// One execution of a LoadTest. Immutable, except `stop`, which may be set once.

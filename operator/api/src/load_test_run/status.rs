@@ -72,6 +72,10 @@ pub struct RunPlan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub resources: Option<String>,
+    /// vCPU of the workers of all regions together, for example `7.5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub vcpu: Option<String>,
     /// Ramp-up and hold together, for example `5m30s`.
     #[schemars(length(max = 32))]
     pub duration: String,
@@ -355,10 +359,46 @@ pub struct RegionResult {
     /// Name of the RegionTarget.
     #[schemars(length(max = 63))]
     pub target: String,
+    /// Why the run started without this region. Absent: it took part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub left_out: Option<String>,
     /// Workers whose gate opened.
     pub started: i64,
+    /// Of those: workers that began more than a second after the start instant. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<i64>,
+    /// How long after the start instant the last of them began, for example `12.3s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub latest: Option<String>,
     /// Workers without any result.
     pub lost: i64,
     /// Workers that measured less than the full time.
     pub partial: i64,
+    /// How far from the start instant the gates opened. Absent where none opened in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_skew: Option<SkewSummary>,
+    /// How far from the start instant the first samples began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_sample_skew: Option<SkewSummary>,
+}
+
+/// Distances from the start instant, corrected by what is known of the workers' clocks; without late workers. Times such as `3.1ms`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SkewSummary {
+    /// Median over the workers.
+    #[schemars(length(max = 32))]
+    pub p50: String,
+    /// 99th percentile over the workers, nearest rank.
+    #[schemars(length(max = 32))]
+    pub p99: String,
+    /// The largest.
+    #[schemars(length(max = 32))]
+    pub max: String,
+    /// How wrong a figure may be at most, because clocks are compared over the network. Absent: the clock of a worker is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub bound: Option<String>,
 }

@@ -61,9 +61,26 @@ pub struct RegionTargetSpec {
     /// True where workers run on EKS Fargate: a worker has one of Fargate's sizes, resources of its own choice are refused.
     #[serde(default = "default_fargate")]
     pub fargate: bool,
+    /// How much all runs together may have here. A run that does not fit ends with reason `QuotaExceeded` before anything is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
     /// True: no new run starts here. Runs that have been planned go on.
     #[serde(default)]
     pub paused: bool,
+}
+
+/// How much all runs of an installation together may have in a target.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Capacity {
+    /// Workers of all runs together. Absent: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_workers: Option<i64>,
+    /// vCPU of the workers of all runs together, by the sizes of the workers. Absent: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub vcpu: Option<i64>,
 }
 
 /// How the operator reaches the cluster. Exactly one.

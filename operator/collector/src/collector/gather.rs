@@ -13,9 +13,11 @@ impl Collector {
         self.gather_fetched();
         self.gather_status();
         self.gather_disk();
+        self.gather_clock();
         let decisions = self.decisions.borrow().clone();
         self.observed.start_looked_for = decisions.start_looked_for;
         self.observed.start = decisions.start;
+        self.seen.start = self.observed.start.as_ref().map(|start| start.decision.clone());
         self.observed.stop = decisions.stop;
         self.observed.without_storage_ms = milliseconds(decisions.answered.elapsed());
         self.observed.terminating_ms = self.terminating_since.map(|since| milliseconds(since.elapsed()));
@@ -64,6 +66,15 @@ impl Collector {
         if let Some(error) = trouble.filter(|_| !self.complained) {
             self.complained = true;
             tracing::error!(%error, "what the main container says about itself cannot be read");
+        }
+    }
+
+    fn gather_clock(&mut self) {
+        let opened = self.observed.released_at;
+        if let Some(date) = self.objects.last_date()
+            && self.clock.observe(date, opened)
+        {
+            self.seen.clock = self.clock.at(opened.unwrap_or(date.received));
         }
     }
 

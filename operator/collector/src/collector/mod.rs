@@ -13,6 +13,7 @@ use volley_stats::Engine;
 use volley_storage::ObjectStore;
 use volley_storage::documents::{Definition, Scenario, StopReason, WorkerFailure};
 
+use crate::clock::ClockComparison;
 use crate::control::{Action, Delivery, Limits, Observed, Outcome, Plan, State, StopFile, plan};
 use crate::disk::{self, Disk, FreeBytes};
 use crate::fetch::{self, FetchError};
@@ -128,6 +129,7 @@ struct Collector {
     restarted_in: Option<i64>,
     progress: Progress,
     disk: Disk,
+    clock: ClockComparison,
     observed: Observed,
     seen: Seen,
     complained: bool,
@@ -167,6 +169,7 @@ impl Collector {
             restarted_in: control.opened().then(|| Timestamp::now().as_second().saturating_add(1)),
             progress: Progress::new(objects.clone(), &settings.run_uid, &settings.worker),
             disk: Disk::new(&settings.work_dir, free_bytes),
+            clock: ClockComparison::default(),
             seen: Seen { stopped: stop.as_ref().and_then(|(file, _)| decided(file)), ..Seen::default() },
             complained: false,
             terminating_since: None,
@@ -187,12 +190,14 @@ impl Collector {
     fn fetch(&mut self, with_workspace: bool) {
         let (sender, receiver) = oneshot::channel();
         let (objects, control, run_uid) = (self.objects.clone(), self.control.clone(), self.settings.run_uid.clone());
+        let target = self.settings.worker.target.clone();
         self.tasks.spawn(async move {
             let fetched = async {
                 let definition =
                     fetch::persistently("the definition", || fetch::definition(&objects, &run_uid)).await?;
                 if with_workspace {
-                    fetch::persistently("the workspace", || fetch::workspace(&objects, &definition, &control)).await?;
+                    let workspace = || fetch::workspace(&objects, &definition, &target, &control);
+                    fetch::persistently("the workspace", workspace).await?;
                 }
                 Ok(Arc::new(definition))
             };
@@ -246,11 +251,13 @@ impl Collector {
 
     fn plan(&self) -> Plan {
         // Until the definition is there, no bound of it can have been reached.
-        let (max_load_ms, max_uncontrolled_ms) = self
-            .definition
-            .as_ref()
-            .map_or((u64::MAX, u64::MAX), |definition| (definition.max_load_ms, definition.max_uncontrolled_ms));
-        let limits = Limits { target: self.settings.worker.target.clone(), max_load_ms, max_uncontrolled_ms };
+        let bound = |of: fn(&Definition) -> u64| self.definition.as_deref().map_or(u64::MAX, of);
+        let limits = Limits {
+            target: self.settings.worker.target.clone(),
+            load_ms: bound(|definition| definition.load.duration_ms()),
+            max_load_ms: bound(|definition| definition.max_load_ms),
+            max_uncontrolled_ms: bound(|definition| definition.max_uncontrolled_ms),
+        };
         plan(&self.observed, &limits, Timestamp::now())
     }
 

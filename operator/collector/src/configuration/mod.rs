@@ -116,17 +116,19 @@ pub fn scripts(scenario: &Scenario) -> Vec<(&'static str, &'static str)> {
     }
 }
 
-/// The text of [`CONFIGURATION_FILE`].
+/// The text of [`CONFIGURATION_FILE`] for the workers of a RegionTarget.
 ///
 /// # Errors
 /// [`InvalidDefinition`] names the field and what to write instead.
-pub fn taurus_configuration(definition: &Definition) -> Result<String, InvalidDefinition> {
-    Ok(text::yaml(&configuration(definition)?))
+pub fn taurus_configuration(definition: &Definition, target: &str) -> Result<String, InvalidDefinition> {
+    Ok(text::yaml(&configuration(definition, target)?))
 }
 
-fn configuration(definition: &Definition) -> Result<Value, InvalidDefinition> {
+fn configuration(definition: &Definition, target: &str) -> Result<Value, InvalidDefinition> {
     let load = &definition.load;
-    if load.users_per_worker == 0 {
+    let region = definition.regions.iter().find(|region| region.target == target);
+    let users = region.map_or(load.users_per_worker, |region| definition.users_per_worker(region));
+    if users == 0 {
         return Err(InvalidDefinition::EmptyLoad { what: "no virtual users" });
     }
     if load.duration_ms() == 0 {
@@ -136,7 +138,7 @@ fn configuration(definition: &Definition) -> Result<Value, InvalidDefinition> {
         json!({
             "executor": executor,
             "scenario": SCENARIO,
-            "concurrency": load.users_per_worker,
+            "concurrency": users,
             // As text: Taurus takes a bare 0 for "not given" and then keeps the ramp-up of the script's own thread group.
             "ramp-up": whole_seconds(load.ramp_up_ms),
             "hold-for": whole_seconds(load.hold_for_ms),
@@ -168,18 +170,23 @@ fn configuration(definition: &Definition) -> Result<Value, InvalidDefinition> {
             "scenarios": {SCENARIO: {"script": LOCUST_SCRIPT_FILE}},
         }),
         // `$`: Taurus merges the items into those of the user's list, by position.
-        Scenario::Taurus { executions, .. } => json!({
-            "$execution": executions.iter().map(|execution| self::execution(execution, load)).collect::<Vec<_>>(),
-        }),
+        Scenario::Taurus { executions, .. } => {
+            let of_region = region.map(|region| region.execution_users.as_slice()).unwrap_or_default();
+            let executions = executions.iter().enumerate().map(|(place, execution)| {
+                let users = of_region.get(place).copied().unwrap_or(execution.users);
+                self::execution(execution, users, load)
+            });
+            json!({"$execution": executions.collect::<Vec<_>>()})
+        }
     })
 }
 
 /// What is laid over an execution of the user's own configuration.
-fn execution(execution: &TaurusExecution, load: &Load) -> Value {
+fn execution(execution: &TaurusExecution, users: u32, load: &Load) -> Value {
     let hold_is_everything = HOLD_IS_EVERYTHING.contains(&execution.executor.as_str());
     json!({
         "executor": execution.executor,
-        "concurrency": execution.users,
+        "concurrency": users,
         "ramp-up": whole_seconds(load.ramp_up_ms),
         "hold-for": whole_seconds(if hold_is_everything { load.duration_ms() } else { load.hold_for_ms }),
     })

@@ -5,7 +5,7 @@ use rstest::rstest;
 use volley_storage::documents::{Assertion, Definition, Load, RequestStep, Scenario, Source, TaurusExecution};
 
 use super::*;
-use crate::fixtures::definition;
+use crate::fixtures::{self, definition};
 
 fn request(name: &str) -> RequestStep {
     RequestStep {
@@ -55,23 +55,25 @@ fn an_http_scenario_becomes_labelled_requests_with_pauses_behind_them() {
             ..request("checkout")
         },
     ]);
-    insta::assert_snapshot!(taurus_configuration(&definition).unwrap());
+    insta::assert_snapshot!(taurus_configuration(&definition, "here").unwrap());
 }
 
 #[test]
 fn a_jmeter_scenario_names_its_script_and_properties() {
-    insta::assert_snapshot!(taurus_configuration(&jmeter("target.host", r"C:\a")).unwrap());
+    insta::assert_snapshot!(taurus_configuration(&jmeter("target.host", r"C:\a"), "here").unwrap());
 }
 
 #[test]
 fn a_k6_scenario_names_its_script_and_arguments() {
     let arguments = vec!["--env=HOST=a \"b\"".to_owned(), "--throw".to_owned()];
-    insta::assert_snapshot!(taurus_configuration(&definition(Scenario::K6 { script: source(), arguments })).unwrap());
+    insta::assert_snapshot!(
+        taurus_configuration(&definition(Scenario::K6 { script: source(), arguments }), "here").unwrap()
+    );
 }
 
 #[test]
 fn a_locust_scenario_names_its_script() {
-    insta::assert_snapshot!(taurus_configuration(&definition(Scenario::Locust { script: source() })).unwrap());
+    insta::assert_snapshot!(taurus_configuration(&definition(Scenario::Locust { script: source() }), "here").unwrap());
 }
 
 #[test]
@@ -79,7 +81,7 @@ fn a_taurus_scenario_lays_users_and_times_over_the_executions_of_the_users_own_f
     let execution = |executor: &str, users| TaurusExecution { executor: executor.into(), users };
     let executions = vec![execution("locust", 30), execution("molotov", 15), execution("siege", 5)];
     let definition = definition(Scenario::Taurus { script: source(), executions });
-    insta::assert_snapshot!(taurus_configuration(&definition).unwrap());
+    insta::assert_snapshot!(taurus_configuration(&definition, "here").unwrap());
     assert_eq!(configurations(&definition.scenario), ["taurus.yml", "volley.yml"]);
 }
 
@@ -87,14 +89,33 @@ fn a_taurus_scenario_lays_users_and_times_over_the_executions_of_the_users_own_f
 fn fractions_of_seconds_are_rounded_up_so_that_no_duration_becomes_zero() {
     let mut definition = definition(Scenario::Locust { script: source() });
     definition.load = Load { users_per_worker: 1, ramp_up_ms: 0, hold_for_ms: 300 };
-    let execution = configuration(&definition).unwrap()["execution"][0].clone();
+    let execution = configuration(&definition, "here").unwrap()["execution"][0].clone();
     assert_eq!((execution["ramp-up"].as_str(), execution["hold-for"].as_str()), (Some("0s"), Some("1s")));
+}
+
+#[test]
+fn a_region_may_have_users_of_its_own() {
+    let mut definition = definition(Scenario::Locust { script: source() });
+    definition.regions[0].users_per_worker = Some(7);
+    let users = |target: &str| configuration(&definition, target).unwrap()["execution"][0]["concurrency"].clone();
+    assert_eq!((users("here"), users("elsewhere")), (json!(7), json!(50)));
+    let execution = |executor: &str, users| TaurusExecution { executor: executor.into(), users };
+    let executions = vec![execution("locust", 40), execution("k6", 10)];
+    let mut definition = fixtures::definition(Scenario::Taurus { script: source(), executions });
+    let shares = |definition: &Definition| {
+        let configuration = configuration(definition, "here").unwrap();
+        configuration["$execution"].as_array().unwrap().iter().map(|one| one["concurrency"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(shares(&definition), [json!(40), json!(10)]);
+    definition.regions[0].users_per_worker = Some(7);
+    definition.regions[0].execution_users = vec![5, 2];
+    assert_eq!(shares(&definition), [json!(5), json!(2)]);
 }
 
 #[test]
 fn expecting_a_redirect_stops_following_it() {
     let following = |status: &[&str]| {
-        configuration(&expecting(status, None)).unwrap()["scenarios"]["volley"]["requests"][0]["follow-redirects"]
+        configuration(&expecting(status, None), "here").unwrap()["scenarios"]["volley"]["requests"][0]["follow-redirects"]
             .clone()
     };
     assert_eq!(following(&["302"]), json!(false));
@@ -113,7 +134,7 @@ fn expecting_a_redirect_stops_following_it() {
 #[case::property_that_deletes_another(jmeter("^user.classpath", ""), "letters, digits")]
 #[case::property_of_the_sample_file(jmeter("jmeter.save.saveservice.default_delimiter", ";"), "is reserved")]
 fn what_cannot_be_carried_is_refused_by_name(#[case] definition: Definition, #[case] words: &str) {
-    let error = taurus_configuration(&definition).unwrap_err().to_string();
+    let error = taurus_configuration(&definition, "here").unwrap_err().to_string();
     assert!(error.contains(words), "{error}");
 }
 
@@ -121,9 +142,9 @@ fn what_cannot_be_carried_is_refused_by_name(#[case] definition: Definition, #[c
 fn no_users_or_no_time_is_refused() {
     let mut definition = http(vec![request("home")]);
     definition.load.users_per_worker = 0;
-    assert!(taurus_configuration(&definition).is_err());
+    assert!(taurus_configuration(&definition, "here").is_err());
     definition.load = Load { users_per_worker: 1, ramp_up_ms: 0, hold_for_ms: 0 };
-    assert!(taurus_configuration(&definition).is_err());
+    assert!(taurus_configuration(&definition, "here").is_err());
 }
 
 proptest! {
@@ -135,7 +156,7 @@ proptest! {
             headers: BTreeMap::from([(header.clone(), label.clone())]),
             ..request(&label)
         }]);
-        let Ok(text) = taurus_configuration(&written) else { return Ok(()) };
+        let Ok(text) = taurus_configuration(&written, "here") else { return Ok(()) };
         let read: Value = serde_saphyr::from_str(&text).map_err(|error| TestCaseError::fail(error.to_string()))?;
         let step = &read["scenarios"]["volley"]["requests"][0];
         prop_assert_eq!(step["body"].as_str(), Some(body.as_str()));

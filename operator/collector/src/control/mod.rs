@@ -5,8 +5,8 @@
 //!
 //! # Guarantees (each one is a property in the tests, with a judge of its own)
 //!
-//! * The gate is never opened before the instant, without a start decision that was read in time, twice, after a stop, after a
-//!   refusal, or for a worker that is not prepared.
+//! * The gate is never opened before the instant, without a start decision, twice, after a stop, after a refusal, or for a worker that
+//!   is not prepared. It is opened late only where the decision lets late workers join, and then the load ends with that of the others.
 //! * A stop that is seen together with the start instant wins.
 //! * Load never outlasts `maxLoad` after the start instant, `maxUncontrolled` without storage, or the room on the disk by more
 //!   than one step.
@@ -40,6 +40,8 @@ pub const TERMINATION_PATIENCE_MS: u64 = 20_000;
 pub struct Limits {
     /// Name of this worker's RegionTarget.
     pub target: String,
+    /// The load is planned to take this long.
+    pub load_ms: u64,
     /// Load is stopped this long after the start instant.
     pub max_load_ms: u64,
     /// Load is stopped after this long without an answer of the storage.

@@ -1,7 +1,7 @@
 //! The decisions, in their order.
 
 use jiff::{SignedDuration, Timestamp};
-use volley_storage::documents::{DOCUMENT_VERSION, StopReason};
+use volley_storage::documents::{DOCUMENT_VERSION, LateWorkers, StopReason};
 
 use super::{
     Action, Delivery, Limits, MAXIMUM_DELAY_MS, Observed, Outcome, Plan, Refusal, RefusalReason, Sources, StartSeen,
@@ -13,7 +13,7 @@ use crate::disk;
 #[must_use]
 pub fn plan(observed: &Observed, limits: &Limits, now: Timestamp) -> Plan {
     done(observed)
-        .or_else(|| not_launched(observed))
+        .or_else(|| not_launched(observed, limits, now))
         .or_else(|| over(observed))
         .or_else(|| stop(observed, limits, now))
         .or_else(|| start(observed, limits, now))
@@ -36,7 +36,7 @@ fn done(observed: &Observed) -> Option<Plan> {
     over.then(|| if observed.terminating_ms.is_some() { step(Action::Exit, state) } else { rest(state) })
 }
 
-fn not_launched(observed: &Observed) -> Option<Plan> {
+fn not_launched(observed: &Observed, limits: &Limits, now: Timestamp) -> Option<Plan> {
     // A stop before the launch makes the launcher leave without samples, exactly as one at the gate.
     if observed.launched || observed.stopping || observed.stop.is_some() {
         return None;
@@ -45,11 +45,16 @@ fn not_launched(observed: &Observed) -> Option<Plan> {
         return Some(step(Action::Exit, State::Fetching));
     }
     if let Some(seen) = &observed.start {
-        let message = format!(
-            "the start at {} was decided before this pod was there; it does not start late load",
-            seen.decision.start_at
-        );
-        return Some(refuse(RefusalReason::Late, message));
+        if let Some(refused) = excluded(seen, limits, now) {
+            return Some(refused);
+        }
+        if seen.decision.late_workers == LateWorkers::Refuse {
+            let message = format!(
+                "the start at {} was decided before this pod was there; it does not start late load",
+                seen.decision.start_at
+            );
+            return Some(refuse(RefusalReason::Late, message));
+        }
     }
     Some(match (observed.sources, observed.delivered) {
         (Sources::Failed, None) => step(Action::Deliver(Delivery::Failure), State::Delivering),
@@ -96,6 +101,8 @@ fn stop(observed: &Observed, limits: &Limits, now: Timestamp) -> Option<Plan> {
         (StopReason::Deleted, "the pod was told to end".to_owned())
     } else if load_ends_at(observed, limits).is_some_and(|end| now >= end) {
         (StopReason::DeadlineExceeded, format!("load ran for the longest allowed time, {} ms", limits.max_load_ms))
+    } else if late_load_ends_at(observed, limits).is_some_and(|end| now >= end) {
+        (StopReason::DeadlineExceeded, "the worker was late, and its load ends with that of the others".to_owned())
     } else if observed.without_storage_ms >= limits.max_uncontrolled_ms {
         let message =
             format!("the storage did not answer for {} ms, so nobody could stop the load", limits.max_uncontrolled_ms);
@@ -111,15 +118,27 @@ fn stop(observed: &Observed, limits: &Limits, now: Timestamp) -> Option<Plan> {
 
 fn start(observed: &Observed, limits: &Limits, now: Timestamp) -> Option<Plan> {
     let seen = observed.start.as_ref().filter(|_| !observed.opened)?;
-    let start_at = seen.decision.start_at;
-    if !seen.decision.regions.contains(&limits.target) {
+    if let Some(refused) = excluded(seen, limits, now) {
+        return Some(refused);
+    }
+    if seen.decision.late_workers == LateWorkers::Refuse
+        && let Some(message) = late(seen, observed.prepared, now)
+    {
+        return Some(refuse(RefusalReason::Late, message));
+    }
+    (now >= seen.decision.start_at && observed.prepared).then(|| step(Action::OpenGate, State::Running))
+}
+
+/// The decision leaves no load for this worker, late or not.
+fn excluded(seen: &StartSeen, limits: &Limits, now: Timestamp) -> Option<Plan> {
+    if !seen.decision.includes(&limits.target) {
         let message = format!("RegionTarget {} takes no part in this run's start", limits.target);
         return Some(refuse(RefusalReason::NotInRegions, message));
     }
-    if let Some(message) = late(seen, observed.prepared, now) {
-        return Some(refuse(RefusalReason::Late, message));
-    }
-    (now >= start_at).then(|| step(Action::OpenGate, State::Running))
+    (now >= after(seen.decision.start_at, limits.load_ms)).then(|| {
+        let message = format!("the load that began at {} is over", seen.decision.start_at);
+        refuse(RefusalReason::Late, message)
+    })
 }
 
 /// Why the worker cannot start at the instant any more.
@@ -143,7 +162,7 @@ fn wait(observed: &Observed, limits: &Limits) -> Plan {
         (false, false) => State::Preparing,
     };
     let wake_at = if observed.opened {
-        load_ends_at(observed, limits)
+        [load_ends_at(observed, limits), late_load_ends_at(observed, limits)].into_iter().flatten().min()
     } else {
         observed.start.as_ref().map(|seen| seen.decision.start_at)
     };
@@ -153,8 +172,19 @@ fn wait(observed: &Observed, limits: &Limits) -> Plan {
 /// When the collector stops the load by itself. After a restart without storage the gate's own instant stands in.
 fn load_ends_at(observed: &Observed, limits: &Limits) -> Option<Timestamp> {
     let started_at = observed.start.as_ref().map(|seen| seen.decision.start_at).or(observed.released_at)?;
-    let longest = SignedDuration::from_millis(i64::try_from(limits.max_load_ms).unwrap_or(i64::MAX));
-    observed.opened.then(|| started_at.checked_add(longest).unwrap_or(Timestamp::MAX))
+    observed.opened.then(|| after(started_at, limits.max_load_ms))
+}
+
+/// When the load of a worker that joined late ends: with that of the others.
+fn late_load_ends_at(observed: &Observed, limits: &Limits) -> Option<Timestamp> {
+    let decision = &observed.start.as_ref()?.decision;
+    let joined = decision.late_workers == LateWorkers::Join && decision.lateness(observed.released_at?).is_some();
+    joined.then(|| after(decision.start_at, limits.load_ms))
+}
+
+fn after(instant: Timestamp, milliseconds: u64) -> Timestamp {
+    let duration = SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
+    instant.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
 fn refuse(reason: RefusalReason, message: String) -> Plan {

@@ -11,11 +11,17 @@ use crate::disk;
 
 const TICK_MS: i64 = 250;
 const LAST_TICK: i64 = 240;
+const LOAD_MS: u64 = 15_000;
 const MAX_LOAD_MS: u64 = 20_000;
 const MAX_UNCONTROLLED_MS: u64 = 10_000;
 
 fn limits() -> Limits {
-    Limits { target: "here".into(), max_load_ms: MAX_LOAD_MS, max_uncontrolled_ms: MAX_UNCONTROLLED_MS }
+    Limits {
+        target: "here".into(),
+        load_ms: LOAD_MS,
+        max_load_ms: MAX_LOAD_MS,
+        max_uncontrolled_ms: MAX_UNCONTROLLED_MS,
+    }
 }
 
 fn at(milliseconds: i64) -> Timestamp {
@@ -28,6 +34,7 @@ fn start_at(milliseconds: i64, region: &str) -> StartDecision {
         start_at: at(milliseconds),
         regions: vec![region.into()],
         late_workers: LateWorkers::Refuse,
+        left_out: [].into(),
     }
 }
 
@@ -51,6 +58,7 @@ enum Event {
     StartRead {
         start_at_ms: i64,
         here: bool,
+        join: bool,
     },
     StopRead,
     StorageGone,
@@ -77,7 +85,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => Just(Event::SourcesReady),
         1 => Just(Event::SourcesFailed),
         4 => Just(Event::LookedForStart),
-        4 => (0..LAST_TICK * TICK_MS, prop::bool::weighted(0.9)).prop_map(|(start_at_ms, here)| Event::StartRead { start_at_ms, here }),
+        4 => (0..LAST_TICK * TICK_MS, prop::bool::weighted(0.9), any::<bool>())
+            .prop_map(|(start_at_ms, here, join)| Event::StartRead { start_at_ms, here, join }),
         1 => Just(Event::StopRead),
         1 => Just(Event::StorageGone),
         1 => Just(Event::StorageBack),
@@ -96,13 +105,15 @@ fn any_event() -> impl Strategy<Value = Event> {
 fn any_timeline() -> impl Strategy<Value = Vec<(i64, Event)>> {
     let beginning = prop::bool::weighted(0.7).prop_flat_map(|ordinary| {
         let start_at_ms = 500..12_000_i64;
-        (Just(ordinary), start_at_ms).prop_map(|(ordinary, start_at_ms)| {
+        // Late by itself where late workers may join: then Taurus may take until long after the instant.
+        let prepared = prop_oneof![3 => Just(4_i64), 1 => 4..80_i64];
+        (Just(ordinary), start_at_ms, any::<bool>(), prepared).prop_map(|(ordinary, start_at_ms, join, prepared)| {
             if ordinary {
                 vec![
                     (1, Event::LookedForStart),
                     (2, Event::SourcesReady),
-                    (4, Event::Prepared),
-                    (8, Event::StartRead { start_at_ms, here: true }),
+                    (prepared, Event::Prepared),
+                    (8, Event::StartRead { start_at_ms, here: true, join }),
                 ]
             } else {
                 Vec::new()
@@ -158,8 +169,10 @@ impl World {
                 self.observed.sources = Sources::Failed;
             }
             Event::LookedForStart if self.storage => self.observed.start_looked_for = true,
-            Event::StartRead { start_at_ms, here } if self.start_written.is_none() => {
-                self.start_written = Some(start_at(*start_at_ms, if *here { "here" } else { "elsewhere" }));
+            Event::StartRead { start_at_ms, here, join } if self.start_written.is_none() => {
+                let late_workers = if *join { LateWorkers::Join } else { LateWorkers::Refuse };
+                let decision = start_at(*start_at_ms, if *here { "here" } else { "elsewhere" });
+                self.start_written = Some(StartDecision { late_workers, ..decision });
             }
             Event::StopRead => self.stop_written = true,
             Event::StorageGone => self.storage = false,
@@ -293,7 +306,7 @@ fn judge(trace: &[(i64, Entry)]) -> Result<(), String> {
     let refusals: Vec<_> = did(|action| matches!(action, Action::Refuse(_))).collect();
     let stops: Vec<_> = did(|action| matches!(action, Action::Stop(_))).collect();
     let start = trace.iter().find_map(|(now, entry)| match entry {
-        Entry::Happened(Event::StartRead { start_at_ms, here }) => Some((*now, *start_at_ms, *here)),
+        Entry::Happened(Event::StartRead { start_at_ms, here, join }) => Some((*now, *start_at_ms, *here, *join)),
         _ => None,
     });
     for (what, count) in
@@ -304,14 +317,18 @@ fn judge(trace: &[(i64, Entry)]) -> Result<(), String> {
         }
     }
     if let Some((position, now)) = openings.first().copied() {
-        let Some((written, start_at, here)) = start else { return Err("opened without a decision".into()) };
+        let Some((written, start_at, here, join)) = start else { return Err("opened without a decision".into()) };
         if !here {
             return Err("opened for another region".into());
         }
         if now < start_at {
             return Err(format!("opened at {now}, before {start_at}"));
         }
-        if written >= start_at || now > start_at + MAXIMUM_DELAY_MS {
+        let over = start_at + i64::try_from(LOAD_MS).unwrap();
+        if now >= over {
+            return Err(format!("opened at {now}, when the load was over since {over}"));
+        }
+        if !join && (written >= start_at || now > start_at + MAXIMUM_DELAY_MS) {
             return Err(format!("late load: written {written}, start {start_at}, opened {now}"));
         }
         if launches == 0 || !happened_before(position, |event| *event == Event::Prepared) {
@@ -345,7 +362,9 @@ fn judge(trace: &[(i64, Entry)]) -> Result<(), String> {
                 },
             )
             .sum();
-        let deadline = start_at + i64::try_from(MAX_LOAD_MS).unwrap() + stalled + 2 * TICK_MS;
+        // Who joins more than a second late ends with the others.
+        let longest = if join && now > start_at + 1_000 { LOAD_MS } else { MAX_LOAD_MS };
+        let deadline = start_at + i64::try_from(longest).unwrap() + stalled + 2 * TICK_MS;
         let ends = |entry: &Entry| {
             matches!(entry, Entry::Did(Action::Stop(_)) | Entry::Happened(Event::WorkerEnded | Event::WorkerFailed))
         };
@@ -424,9 +443,45 @@ fn the_gate_opens_at_the_instant(#[case] now: i64, #[case] action: Option<Action
     Observed { start: Some(StartSeen { decision: start_at(10_000, "elsewhere"), at: at(1) }), ..prepared_with_start(0, 0) },
     6_000, RefusalReason::NotInRegions
 )]
+#[case::load_that_is_over(joining(Observed { prepared: false, ..prepared_with_start(10_000, 10_001) }), 25_000, RefusalReason::Late)]
+#[case::a_late_pod_of_load_that_is_over(
+    joining(Observed { launched: false, prepared: false, ..prepared_with_start(10_000, 10_001) }), 25_000, RefusalReason::Late
+)]
+#[case::a_late_pod_of_another_region(
+    Observed { launched: false, start: Some(StartSeen { decision: start_at(10_000, "elsewhere"), at: at(1) }), ..prepared_with_start(0, 0) },
+    6_000, RefusalReason::NotInRegions
+)]
 fn a_worker_is_refused(#[case] observed: Observed, #[case] now: i64, #[case] reason: RefusalReason) {
     let Some(Action::Refuse(refusal)) = plan(&observed, &limits(), at(now)).action else { panic!("not refused") };
     assert_eq!(refusal.reason, reason);
+}
+
+/// As observed, where late workers may join.
+fn joining(mut observed: Observed) -> Observed {
+    observed.start.as_mut().unwrap().decision.late_workers = LateWorkers::Join;
+    observed
+}
+
+#[rstest]
+#[case::a_replacement_is_launched(Observed { launched: false, prepared: false, ..prepared_with_start(10_000, 12_000) }, Some(Action::Launch))]
+#[case::it_prepares(Observed { prepared: false, ..prepared_with_start(10_000, 12_000) }, None)]
+#[case::then_it_begins(prepared_with_start(10_000, 12_000), Some(Action::OpenGate))]
+fn where_late_workers_may_join_they_begin_when_they_are_prepared(
+    #[case] observed: Observed,
+    #[case] action: Option<Action>,
+) {
+    assert_eq!(plan(&joining(observed), &limits(), at(13_000)).action, action);
+}
+
+#[test]
+fn the_load_of_a_late_worker_ends_with_that_of_the_others() {
+    let opened = |released_ms: i64| {
+        joining(Observed { opened: true, released_at: Some(at(released_ms)), ..prepared_with_start(10_000, 5_000) })
+    };
+    assert_eq!(plan(&opened(13_000), &limits(), at(24_999)).wake_at, Some(at(25_000)));
+    let Some(Action::Stop(file)) = plan(&opened(13_000), &limits(), at(25_000)).action else { panic!("goes on") };
+    assert_eq!(file.reason, StopReason::DeadlineExceeded);
+    assert_eq!(plan(&opened(10_020), &limits(), at(25_000)).action, None, "who was in time ends by itself");
 }
 
 #[rstest]

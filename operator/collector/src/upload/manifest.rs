@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use volley_storage::documents::{
-    DOCUMENT_VERSION, Definition, FrameCounts, Manifest, ObjectDigest, SampleFile, StopReason, WorkerFailure,
+    ClockOffset, DOCUMENT_VERSION, Definition, FrameCounts, Manifest, ObjectDigest, SampleFile, StartDecision,
+    StopReason, WorkerFailure,
 };
 use volley_storage::keys::WorkerAttempt;
 
@@ -29,6 +30,10 @@ pub struct Seen {
     pub ended: Option<Ended>,
     /// `failed.json`.
     pub failed: Option<WorkerFailure>,
+    /// `start.json`.
+    pub start: Option<StartDecision>,
+    /// What this worker's clock differs from the storage's, around the opening of the gate.
+    pub clock: Option<ClockOffset>,
     /// Why the load was stopped, when that was decided. The end of the pod is no decision about the load.
     pub stopped: Option<StopReason>,
     /// This process was told to end before Taurus had ended.
@@ -40,16 +45,23 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Whether the load ran its full time, or ended by decision. A full disk decides for one worker only, so that what is missing
-    /// from it is missing from the run.
+    /// Whether the load ran its full time, or ended by decision. A full disk and the end of the others decide for one worker only, so
+    /// that what is missing from it is missing from the run.
     #[must_use]
     pub fn complete(&self, planned_ms: u64) -> bool {
         match self.stopped {
             Some(StopReason::DiskFull) => return false,
+            Some(StopReason::DeadlineExceeded) if self.late().is_some() => return false,
             Some(_) => return true,
             None => {}
         }
         !self.terminated && self.ran().is_some_and(|ran| ran >= planned(planned_ms).saturating_sub(TOLERANCE))
+    }
+
+    /// How late the gate opened; `None`: in time, or never.
+    fn late(&self) -> Option<SignedDuration> {
+        let (start, released) = self.start.as_ref().zip(self.released.as_ref())?;
+        start.lateness(released.at)
     }
 
     /// From the opening of the gate to the end of Taurus.
@@ -119,6 +131,7 @@ impl Statement<'_> {
             released_at: self.seen.released.as_ref().map(|released| released.at),
             first_sample_at: self.measured.overview.first_start_us.and_then(instant),
             last_sample_at: self.measured.overview.last_end_us.and_then(instant),
+            clock: self.seen.clock,
             complete,
             stopped: self.seen.stopped,
             counters: self.measured.counters,
@@ -185,6 +198,10 @@ fn early_end(seen: &Seen, planned_ms: u64) -> Option<String> {
     let planned = planned(planned_ms).as_secs_f64();
     Some(match (seen.ran(), seen.stopped) {
         _ if seen.terminated => "the pod was told to end while the load ran".to_owned(),
+        (_, Some(StopReason::DeadlineExceeded)) => format!(
+            "it began {:.1} s after the start instant, and its load ended with that of the others",
+            seen.late().unwrap_or_default().as_secs_f64()
+        ),
         (ran, Some(StopReason::DiskFull)) => format!(
             "the load was stopped after {:.1} s of {planned:.1} s because the worker's disk was nearly full; without \
              artifacts.samples the space of rows that were read is given back",
@@ -206,6 +223,17 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    /// Of a start so many milliseconds before the gate opened.
+    fn start(before_ms: i64) -> StartDecision {
+        StartDecision {
+            version: 1,
+            start_at: Timestamp::from_millisecond(-before_ms).unwrap(),
+            regions: vec!["here".into()],
+            late_workers: volley_storage::documents::LateWorkers::Join,
+            left_out: [].into(),
+        }
+    }
 
     fn seen(ran_ms: i64) -> Seen {
         Seen {
@@ -234,13 +262,17 @@ mod tests {
     #[case::stopped_early(Seen { stopped: Some(StopReason::Requested), ..seen(10_000) }, true)]
     #[case::stopped_in_the_gate(Seen { stopped: Some(StopReason::Requested), ..Seen::default() }, true)]
     #[case::disk_full(Seen { stopped: Some(StopReason::DiskFull), ..seen(10_000) }, false)]
+    #[case::joined_late(Seen { stopped: Some(StopReason::DeadlineExceeded), start: Some(start(5_000)), ..seen(55_000) }, false)]
+    #[case::too_long(Seen { stopped: Some(StopReason::DeadlineExceeded), start: Some(start(20)), ..seen(90_000) }, true)]
     #[case::pod_ended(Seen { terminated: true, ..seen(70_000) }, false)]
     #[case::end_not_seen(Seen { ended: None, ..seen(70_000) }, false)]
     fn a_worker_is_complete_when_its_load_ran_in_full_or_was_stopped(#[case] seen: Seen, #[case] complete: bool) {
         assert_eq!(seen.complete(60_000), complete);
         assert_eq!(
             ending(&seen, 60_000).iter().any(|text| {
-                ["planned", "told to end", "never opened", "nearly full"].iter().any(|words| text.contains(words))
+                ["planned", "told to end", "never opened", "nearly full", "with that of the others"]
+                    .iter()
+                    .any(|words| text.contains(words))
             }),
             !complete
         );

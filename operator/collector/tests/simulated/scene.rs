@@ -12,8 +12,8 @@ use volley_api::WorkerSize;
 use volley_collector::Settings;
 use volley_storage::ObjectStore;
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Manifest, Region, RunIdentity, Scenario,
-    Source, Start, StartDecision, WorkerResources,
+    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Manifest, MissingRegion, Region,
+    RunIdentity, Scenario, Source, Start, StartDecision, WorkerResources,
 };
 use volley_storage::embedded::Server;
 use volley_storage::keys::{self, WorkerAttempt};
@@ -98,6 +98,7 @@ impl Scene {
             start_at: Timestamp::now() + SignedDuration::from_secs(2),
             regions: vec!["here".into()],
             late_workers: LateWorkers::Refuse,
+            left_out: [].into(),
         };
         self.objects.put_document_once(&keys::start(RUN_UID), &decision).await.unwrap();
         appears(self.control("start")).await;
@@ -161,9 +162,16 @@ fn definition() -> Definition {
             region: "eu-west-1".into(),
             namespace: "volley-workers".into(),
             workers: 1,
+            users_per_worker: None,
+            execution_users: Vec::new(),
         }],
         resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
+        start: Start {
+            quorum_percent: 100,
+            timeout_ms: 60_000,
+            late_workers: LateWorkers::Refuse,
+            on_missing_region: MissingRegion::Fail,
+        },
         healthy_percent: 90,
         thresholds: Vec::new(),
         artifacts: Artifacts { samples: false },

@@ -25,7 +25,9 @@ use run::{Run, request, source};
 use volley_api::taurus::TaurusConfiguration;
 use volley_stats::frame::Responses;
 use volley_stats::{Collection, Percentile, file};
-use volley_storage::documents::{Assertion, FailedStage, Manifest, RequestStep, Scenario, StopReason, TaurusExecution};
+use volley_storage::documents::{
+    Assertion, FailedStage, LateWorkers, Manifest, RequestStep, Scenario, StopReason, TaurusExecution,
+};
 use worker::{Worker, since};
 
 const PERCENTILES: [u32; 6] = [0, 50_000, 90_000, 95_000, 99_000, 100_000];
@@ -418,6 +420,52 @@ async fn a_replacement_that_comes_after_the_decision_is_refused_within_seconds()
     assert!(since(began) < 10.0);
     assert!(worker.manifest().await.is_none() && worker.failure().await.is_none());
     assert!(!worker.control("launch.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn a_late_worker_joins_where_it_may_and_ends_with_the_others() {
+    let run = Run::of_locust(&locust_script(target::start().await), 10).await;
+    let start_at = run.decide_start(Duration::from_millis(50), LateWorkers::Join).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let mut worker = Worker::start(&run, 0).await;
+    assert_eq!(worker.exit_code().await, 0, "{}", worker.log());
+    let manifest = worker.manifest().await.unwrap();
+    let late = manifest.released_at.unwrap().duration_since(start_at);
+    println!("joined {:.3} s late", late.as_secs_f64());
+    assert!(late.as_millis() > 1_500, "{late:?}");
+    assert_eq!((manifest.complete, manifest.stopped), (false, Some(StopReason::DeadlineExceeded)));
+    assert!(manifest.counters.requests > 50);
+    let after_ms = manifest.last_sample_at.unwrap().duration_since(start_at).as_millis();
+    assert!((9_000..15_000).contains(&after_ms), "its last sample ended {after_ms} ms after the instant");
+    assert!(manifest.warnings.iter().any(|warning| warning.contains("with that of the others")), "{manifest:?}");
+    assert_figures_are_true(&[&worker], &[Rows::Locust]).await;
+}
+
+/// Worker and storage share a clock here, so the true difference is nothing.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Taurus: make test prepares it"]
+async fn the_clock_of_a_worker_is_compared_with_the_storages_and_the_gates_open_at_the_instant() {
+    let run = Run::of_locust(&locust_script(target::start().await), 6).await;
+    let (mut one, mut two) = (Worker::start(&run, 0).await, Worker::start(&run, 1).await);
+    tokio::join!(one.ready(), two.ready());
+    let start_at = run.start_in(Duration::from_secs(5)).await;
+    assert_eq!((one.exit_code().await, two.exit_code().await), (0, 0), "{}", one.log());
+    for worker in [&one, &two] {
+        let manifest = worker.manifest().await.unwrap();
+        let clock = manifest.clock.unwrap();
+        assert!(clock.offset_us.unsigned_abs() <= clock.bound_us, "{clock:?}");
+        let release = manifest.released_at.unwrap().duration_since(start_at);
+        let first_sample = manifest.first_sample_at.unwrap().duration_since(start_at);
+        println!(
+            "released {} ms, first sample {} ms after the instant; clock {} us, +- {} us",
+            release.as_millis(),
+            first_sample.as_millis(),
+            clock.offset_us,
+            clock.bound_us
+        );
+        assert!(!release.is_negative());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

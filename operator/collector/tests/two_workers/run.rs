@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use volley_api::WorkerSize;
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Region, RequestStep, RunIdentity,
-    Scenario, Source, Start, StartDecision, StopDecision, StopReason, WorkerResources,
+    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, MissingRegion, Region, RequestStep,
+    RunIdentity, Scenario, Source, Start, StartDecision, StopDecision, StopReason, WorkerResources,
 };
 use volley_storage::embedded::Server;
 use volley_storage::objects::{PutOptions, sha256_hex};
@@ -44,12 +44,18 @@ impl Run {
 
     /// Decides the start, some time from now; returns the instant.
     pub(crate) async fn start_in(&self, delay: Duration) -> Timestamp {
+        self.decide_start(delay, LateWorkers::Refuse).await
+    }
+
+    /// The same, where late workers do as they are told.
+    pub(crate) async fn decide_start(&self, delay: Duration, late_workers: LateWorkers) -> Timestamp {
         let start_at = Timestamp::now() + SignedDuration::try_from(delay).unwrap();
         let decision = StartDecision {
             version: DOCUMENT_VERSION,
             start_at,
             regions: vec!["here".into()],
-            late_workers: LateWorkers::Refuse,
+            late_workers,
+            left_out: [].into(),
         };
         self.objects.put_document_once(&keys::start(RUN_UID), &decision).await.unwrap();
         start_at
@@ -99,9 +105,16 @@ fn definition(scenario: Scenario, seconds: u64, users: u32) -> Definition {
             region: "eu-west-1".into(),
             namespace: "volley-workers".into(),
             workers: 2,
+            users_per_worker: None,
+            execution_users: Vec::new(),
         }],
         resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
+        start: Start {
+            quorum_percent: 100,
+            timeout_ms: 60_000,
+            late_workers: LateWorkers::Refuse,
+            on_missing_region: MissingRegion::Fail,
+        },
         healthy_percent: 90,
         thresholds: Vec::new(),
         artifacts: Artifacts { samples: true },

@@ -10,19 +10,17 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use volley_api::load_test::{LoadTestSpec, RegionLoad, Worker};
+use volley_api::load_test::{self, LoadTestSpec, RegionLoad, Worker};
 use volley_api::{RegionTarget, WorkerSize};
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Region, RunIdentity, Start,
-    WorkerResources,
+    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, MissingRegion, Region, RunIdentity,
+    Start, WorkerResources,
 };
 
 pub use sources::{Contents, INLINE_LIMIT, references};
 
 use crate::load_test_run::timing;
 
-/// Share of the started workers of a region that must stay healthy.
-const HEALTHY_PERCENT: u32 = 90;
 /// Resource names that a worker may ask for.
 const RESOURCE_NAMES: [&str; 2] = ["cpu", "memory"];
 
@@ -137,27 +135,26 @@ pub fn check(spec: &LoadTestSpec, namespace: &str, references: &References) -> R
     let load = load(spec)?;
     let resources = resources(spec.worker.as_ref())?;
     live(spec)?;
-    regions(&spec.regions, namespace, &references.targets, &resources)?;
+    let mut regions = regions(&spec.regions, namespace, &references.targets, &resources)?;
     thresholds::convert(spec)?;
-    scenario::convert(&spec.scenario, load.users_per_worker, namespace, &references.contents)?;
+    scenario::convert(&spec.scenario, load.users_per_worker, &mut regions, namespace, &references.contents)?;
     Ok(())
 }
 
 /// The document that a run freezes.
 ///
 /// # Errors
-/// As [`check`], and where a target is not ready.
+/// As [`check`], and where a target is paused or not ready. A run that may go on without a region needs one ready target.
 pub fn candidate(spec: &LoadTestSpec, requester: Requester, references: &References) -> Result<Candidate, Problem> {
     let namespace = requester.run.namespace.clone();
     let load = load(spec)?;
     let resources = resources(spec.worker.as_ref())?;
-    let regions = regions(&spec.regions, &namespace, &references.targets, &resources)?;
+    let mut regions = regions(&spec.regions, &namespace, &references.targets, &resources)?;
     let thresholds = thresholds::convert(spec)?;
     let (scenario, sources) =
-        scenario::convert(&spec.scenario, load.users_per_worker, &namespace, &references.contents)?;
-    for region in &regions {
-        ready(&region.target, &references.targets)?;
-    }
+        scenario::convert(&spec.scenario, load.users_per_worker, &mut regions, &namespace, &references.contents)?;
+    let on_missing_region = on_missing_region(spec.start.on_missing_region);
+    all_ready(&regions, &references.targets, on_missing_region)?;
     let max_load = timing::milliseconds(load.duration_ms()).saturating_add(timing::LOAD_MARGIN);
     let definition = Definition {
         version: DOCUMENT_VERSION,
@@ -168,14 +165,18 @@ pub fn candidate(spec: &LoadTestSpec, requester: Requester, references: &Referen
         start: Start {
             quorum_percent: number("spec.start.quorumPercent", spec.start.quorum_percent)?,
             timeout_ms: spec.start.timeout.milliseconds(),
-            late_workers: LateWorkers::Refuse,
+            late_workers: match spec.start.late_workers {
+                load_test::LateWorkers::Refuse => LateWorkers::Refuse,
+                load_test::LateWorkers::Join => LateWorkers::Join,
+            },
+            on_missing_region,
         },
         max_load_ms: u64::try_from(max_load.as_millis()).unwrap_or(u64::MAX),
         max_uncontrolled_ms: u64::try_from(timing::MAX_UNCONTROLLED.as_millis()).unwrap_or(u64::MAX),
         load,
         regions,
         resources,
-        healthy_percent: HEALTHY_PERCENT,
+        healthy_percent: number("spec.healthyPercent", spec.healthy_percent)?,
         thresholds,
         artifacts: Artifacts { samples: spec.artifacts.samples },
         live: live(spec)?,
@@ -283,15 +284,56 @@ fn regions(
                 load.target
             )));
         }
+        let users_per_worker =
+            load.users_per_worker.map(|users| number("spec.regions[].usersPerWorker", users)).transpose()?;
+        if users_per_worker == Some(0) {
+            return Err(Problem::invalid(format!(
+                "spec.regions: usersPerWorker of {} is 0; a worker needs at least one virtual user",
+                load.target
+            )));
+        }
         regions.push(Region {
             target: load.target.clone(),
             region: target.spec.region.clone(),
             namespace: target.spec.namespace.clone(),
             workers,
+            users_per_worker,
+            execution_users: Vec::new(),
         });
     }
     regions.sort_by(|one, other| one.target.cmp(&other.target));
     Ok(regions)
+}
+
+fn on_missing_region(policy: load_test::MissingRegion) -> MissingRegion {
+    match policy {
+        load_test::MissingRegion::Fail => MissingRegion::Fail,
+        load_test::MissingRegion::Continue => MissingRegion::Continue,
+    }
+}
+
+/// Whether a run may be planned over its targets. Who pauses a target or misspells its name wants no smaller test, so that only a target
+/// that is not ready may be missing.
+fn all_ready(
+    regions: &[Region],
+    targets: &BTreeMap<String, RegionTarget>,
+    policy: MissingRegion,
+) -> Result<(), Problem> {
+    let mut not_ready = None;
+    let mut any_ready = false;
+    for region in regions {
+        match ready(&region.target, targets) {
+            Ok(()) => any_ready = true,
+            Err(problem @ Problem::RegionNotReady { .. }) => {
+                not_ready.get_or_insert(problem);
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    match not_ready {
+        Some(problem) if policy == MissingRegion::Fail || !any_ready => Err(problem),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn ready(name: &str, targets: &BTreeMap<String, RegionTarget>) -> Result<(), Problem> {

@@ -8,10 +8,12 @@ use volley_storage::documents;
 
 use super::{Contents, Problem, sources};
 
-/// The scenario with a worker's users, and the bytes of its sources by SHA-256.
+/// The scenario with a worker's users, and the bytes of its sources by SHA-256. A region with users of its own is told how they are
+/// shared.
 pub(super) fn convert(
     scenario: &Scenario,
     users_per_worker: u32,
+    regions: &mut [documents::Region],
     namespace: &str,
     contents: &Contents,
 ) -> Result<(documents::Scenario, BTreeMap<String, Vec<u8>>), Problem> {
@@ -39,7 +41,19 @@ pub(super) fn convert(
         Scenario::Locust(locust) => documents::Scenario::Locust { script: resolve(&locust.script)? },
         Scenario::Taurus(taurus) => {
             let (script, content) = sources::resolve(&taurus.script, namespace, contents)?;
-            let executions = executions(&content, users_per_worker)?;
+            let configuration = TaurusConfiguration::read(&content)
+                .map_err(|unusable| Problem::invalid(format!("the Taurus configuration cannot be run: {unusable}")))?;
+            let executions = executions(&configuration, users_per_worker)?;
+            for region in regions {
+                if let Some(users) = region.users_per_worker {
+                    region.execution_users = configuration.shares(users).map_err(|error| {
+                        Problem::invalid(format!(
+                            "spec.regions: usersPerWorker of {} is too small: {error}",
+                            region.target
+                        ))
+                    })?;
+                }
+            }
             bytes.insert(script.sha256.clone(), content);
             documents::Scenario::Taurus { script, executions }
         }
@@ -55,9 +69,7 @@ pub(super) fn convert(
 }
 
 /// The executions of a Taurus configuration, each with its users.
-fn executions(content: &[u8], users: u32) -> Result<Vec<documents::TaurusExecution>, Problem> {
-    let configuration = TaurusConfiguration::read(content)
-        .map_err(|unusable| Problem::invalid(format!("the Taurus configuration cannot be run: {unusable}")))?;
+fn executions(configuration: &TaurusConfiguration, users: u32) -> Result<Vec<documents::TaurusExecution>, Problem> {
     let shares = configuration
         .shares(users)
         .map_err(|error| Problem::invalid(format!("spec.load.usersPerWorker is too small: {error}")))?;

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use serde_json::json;
-use volley_storage::documents::{Images, RunIdentity, Scenario, WorkerResources};
+use volley_storage::documents::{Images, LateWorkers, MissingRegion, RunIdentity, Scenario, WorkerResources};
 
 use super::*;
 use crate::fixtures;
@@ -121,4 +121,60 @@ fn a_target_that_is_not_ready_keeps_a_run_waiting_but_not_its_load_test_from_bei
     assert_eq!(check(&spec, "shop", &references), Ok(()));
     let problem = candidate(&spec, requester(), &references).unwrap_err();
     assert!(problem.may_heal() && problem.to_string().contains("it has not been probed yet"), "{problem}");
+}
+
+#[test]
+fn policies_and_users_of_regions_are_frozen() {
+    let spec = fixtures::load_test(json!({
+        "start": {"onMissingRegion": "Continue", "lateWorkers": "Join"}, "healthyPercent": 75,
+        "regions": [{"target": "local", "workers": 2, "usersPerWorker": 9}]}))
+    .spec;
+    let definition = candidate(&spec, requester(), &fixtures::references()).unwrap().definition;
+    assert_eq!(definition.start.on_missing_region, MissingRegion::Continue);
+    assert_eq!((definition.start.late_workers, definition.healthy_percent), (LateWorkers::Join, 75));
+    assert_eq!(definition.users_per_worker(&definition.regions[0]), 9);
+}
+
+#[test]
+fn the_users_of_a_region_are_shared_among_the_executions_too() {
+    let script = "execution: [{executor: locust, concurrency: 3, scenario: a}, {executor: apiritif, scenario: a}]";
+    let with = |users: u32| {
+        let changes = json!({"scenario": {"taurus": {"script": {"inline": script}}},
+            "regions": [{"target": "local", "workers": 2, "usersPerWorker": users}]});
+        candidate(&fixtures::load_test(changes).spec, requester(), &fixtures::references())
+    };
+    assert_eq!(with(8).unwrap().definition.regions[0].execution_users, [6, 2]);
+    let problem = with(1).unwrap_err().to_string();
+    assert!(problem.contains("usersPerWorker of local is too small"), "{problem}");
+}
+
+/// Two targets, one of them as given.
+fn with_other(other: volley_api::RegionTarget, policy: &str) -> Result<Candidate, Problem> {
+    let mut references = fixtures::references();
+    references.targets.insert("other".into(), other);
+    let spec = fixtures::load_test(json!({"start": {"onMissingRegion": policy},
+        "regions": [{"target": "local", "workers": 2}, {"target": "other", "workers": 1}]}))
+    .spec;
+    candidate(&spec, requester(), &references)
+}
+
+#[test]
+fn only_a_target_that_is_not_ready_may_be_missing() {
+    let mut not_ready = fixtures::target("other");
+    not_ready.status.as_mut().unwrap().conditions[0].status = "False".into();
+    assert!(matches!(with_other(not_ready.clone(), "Fail"), Err(Problem::RegionNotReady { .. })));
+    assert_eq!(with_other(not_ready, "Continue").unwrap().definition.regions.len(), 2);
+    let mut paused = fixtures::target("other");
+    paused.spec.paused = true;
+    for policy in ["Fail", "Continue"] {
+        assert!(matches!(with_other(paused.clone(), policy), Err(Problem::RegionPaused { .. })), "{policy}");
+    }
+}
+
+#[test]
+fn a_run_without_any_ready_target_waits_whatever_its_policy() {
+    let mut references = fixtures::references();
+    references.targets.get_mut("local").unwrap().status = None;
+    let spec = fixtures::load_test(json!({"start": {"onMissingRegion": "Continue"}})).spec;
+    assert!(matches!(candidate(&spec, requester(), &references), Err(Problem::RegionNotReady { .. })));
 }

@@ -53,7 +53,16 @@ pub(super) async fn apply(actions: &[Action], observed: &Observed, context: &Con
             }
             Ok(())
         });
-        join_all(regions).await.into_iter().collect::<Result<(), Error>>()?;
+        let mut refused = Vec::new();
+        for done in join_all(regions).await {
+            match done {
+                Err(Error::Refused(refusals)) => refused.extend(refusals),
+                done => done?,
+            }
+        }
+        if !refused.is_empty() {
+            return Err(Error::Refused(refused));
+        }
     }
     Ok(())
 }
@@ -70,7 +79,7 @@ async fn perform(action: &Action, observed: &Observed, context: &Context) -> Res
             let job = build::worker_job::worker_job(&frozen.definition, region, &context.settings);
             let created = async |client| kubernetes::create(&worker_jobs(client, region), &job).await;
             // That it exists already is success; the next reconcile sees whose it is.
-            context.clusters.ask(target, created).await.map_err(refusal_of_region)?;
+            context.clusters.ask(target, created).await.map_err(|error| refusal_of_region(error, target))?;
             Ok(())
         }
         Action::CreateRunSecret { target, job_uid } => create_secret(target, job_uid, observed, context).await,
@@ -87,7 +96,7 @@ async fn perform(action: &Action, observed: &Observed, context: &Context) -> Res
         Action::CreateAggregatorJob => {
             let frozen = frozen(observed)?;
             let job = build::aggregator_job::aggregator_job(&frozen.definition, &context.settings);
-            kubernetes::create(&aggregator_jobs(context), &job).await.map_err(refusal)?;
+            kubernetes::create(&aggregator_jobs(context), &job).await.map_err(|error| refusal(error, None))?;
             Ok(())
         }
         Action::DecideStart(decision) => {
@@ -212,13 +221,13 @@ async fn create_secret(target: &str, job_uid: &str, observed: &Observed, context
         let api: Api<Secret> = Api::namespaced(client, &region.namespace);
         kubernetes::apply(&api, &secret).await
     };
-    context.clusters.ask(target, applied).await.map_err(refusal_of_region)
+    context.clusters.ask(target, applied).await.map_err(|error| refusal_of_region(error, target))
 }
 
 /// As [`refusal`], where a region's cluster may be away as well.
-fn refusal_of_region(error: RegionError) -> Error {
+fn refusal_of_region(error: RegionError, target: &str) -> Error {
     match error {
-        RegionError::Hub(error) | RegionError::Answered(error) => refusal(error),
+        RegionError::Hub(error) | RegionError::Answered(error) => refusal(error, Some(target)),
         RegionError::Away(_) => error.into(),
     }
 }
@@ -226,7 +235,10 @@ fn refusal_of_region(error: RegionError) -> Error {
 /// Under the version that is read here, so that a target that is being deleted meanwhile is not used.
 async fn hold(target: &str, context: &Context) -> Result<(), Error> {
     let targets: Api<RegionTarget> = Api::all(context.client.clone());
-    let not_ready = |message: String| Error::Refused(Refusal { reason: EndReason::RegionNotReady, message });
+    let not_ready = |message: String| {
+        let reason = EndReason::RegionNotReady;
+        Error::Refused(vec![Refusal { target: Some(target.to_owned()), reason, message }])
+    };
     let Some(found) = kubernetes::get(&targets, target).await? else {
         return Err(not_ready(format!("RegionTarget {target} does not exist any more")));
     };
@@ -259,7 +271,7 @@ async fn note_leftovers(target: &str, observed: &Observed, context: &Context) ->
 }
 
 /// What the server's answer to a creation means for the run; what may pass by itself stays an error.
-fn refusal(error: kubernetes::Error) -> Error {
+fn refusal(error: kubernetes::Error, target: Option<&str>) -> Error {
     let words = error.words();
     let reason = match error.code() {
         Some(403) if words.contains("exceeded quota") => EndReason::QuotaExceeded,
@@ -267,7 +279,7 @@ fn refusal(error: kubernetes::Error) -> Error {
         Some(400 | 422) => EndReason::InvalidDefinition,
         Some(_) | None => return Error::Kubernetes(error),
     };
-    Error::Refused(Refusal { reason, message: error.to_string() })
+    Error::Refused(vec![Refusal { target: target.map(str::to_owned), reason, message: error.to_string() }])
 }
 
 /// Reads the manifests that the plan lists, and freezes the list with their digests.

@@ -30,9 +30,11 @@ pub(crate) fn of_problem(problem: &Problem) -> EndReason {
     }
 }
 
-/// A server refused an action for good; the next plan ends the run with it.
+/// A server refused an action for good; the next plan ends the run with it, or goes on without the region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
+    /// The target in which it was refused; `None`: it concerns the whole run.
+    pub target: Option<String>,
     /// What the run ends with.
     pub reason: EndReason,
     /// For people.

@@ -19,9 +19,9 @@ pub enum Error {
     /// A call to the storage.
     #[error(transparent)]
     Storage(#[from] ObjectError),
-    /// A server refuses what the run needs; the run ends with it.
-    #[error("refused: {}", .0.message)]
-    Refused(Refusal),
+    /// A server refuses what the run needs; the next plan decides what that means. At least one.
+    #[error("refused: {}", .0.iter().map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Refused(Vec<Refusal>),
     /// An object from the API server lacks what every object has.
     #[error("LoadTestRun {0} has no {1}; the API server always sets it, so this object was not read from one")]
     Incomplete(String, &'static str),
@@ -33,7 +33,7 @@ impl Classified for Error {
             Self::Kubernetes(error) => error.class(),
             Self::Region(error) => error.class(),
             Self::Storage(error) => error.class(),
-            // The plan that follows ends the run; until then it is as any other failure.
+            // The plan that follows decides; until then it is as any other failure.
             Self::Refused(_) => FailureClass::Transient,
             Self::Incomplete(..) => FailureClass::Terminal,
         }

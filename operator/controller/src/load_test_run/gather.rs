@@ -69,7 +69,8 @@ pub(super) async fn gather(name: &str, namespace: &str, context: &Context) -> Re
         stop: None,
         close: None,
         manifests: BTreeSet::new(),
-        refusal: None,
+        shortage: None,
+        refusals: Vec::new(),
     };
     let ended = has_ended(&observed.run);
     if ended && !observed.has_finalizer() {
@@ -191,6 +192,9 @@ async fn before_start(
     context: &Context,
 ) -> Result<(), Error> {
     let uid = observed.uid().to_owned();
+    if observed.run.status.as_ref().is_none_or(|status| status.plan.is_none()) {
+        observed.shortage = context.admissions.ask(definition, context).await?.err();
+    }
     for region in &definition.regions {
         let Some(seen) = observed.regions.get_mut(&region.target) else { continue };
         let Some(job) = &seen.job else { continue };

@@ -45,8 +45,8 @@ pub(crate) async fn reconcile(run: Arc<Meta<LoadTestRun>>, context: Arc<Context>
     let mut plan = plan::plan(&observed, &policy, (context.now)());
     match apply::apply(&plan.actions, &observed, &context).await {
         // What a server refuses for good is a fact like any other: the planner decides what it means.
-        Err(Error::Refused(refusal)) if observed.refusal.is_none() => {
-            observed.refusal = Some(refusal);
+        Err(Error::Refused(refusals)) if observed.refusals.is_empty() => {
+            observed.refusals = refusals;
             plan = plan::plan(&observed, &policy, (context.now)());
             apply::apply(&plan.actions, &observed, &context).await?;
         }

@@ -11,6 +11,7 @@ use volley_storage::keys::WorkerAttempt;
 
 use super::build::{RAMPED_AT_ANNOTATION, worker_job::MAIN_CONTAINER};
 use super::ending::Refusal;
+use crate::capacity::Shortage;
 use crate::definition::{Candidate, Problem};
 
 /// Everything that a plan may depend on, beside the time and the policy.
@@ -40,8 +41,10 @@ pub struct Observed {
     pub close: Option<CloseDecision>,
     /// Attempts whose manifest is there.
     pub manifests: BTreeSet<WorkerAttempt>,
-    /// An action of the plan before was refused by a server for good.
-    pub refusal: Option<Refusal>,
+    /// The run does not fit into a target beside the others. Looked at until the plan stands in the status.
+    pub shortage: Option<Shortage>,
+    /// Actions of the plan before that a server refused for good.
+    pub refusals: Vec<Refusal>,
 }
 
 /// What a run executes.
@@ -231,6 +234,18 @@ pub enum WaitingKind {
     Capacity,
     /// Its container ends and is started again.
     Crash,
+}
+
+impl PodSeen {
+    /// Its main container has not run and cannot as long as this lasts.
+    #[must_use]
+    pub fn waits_to_start(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| match waiting.kind {
+            WaitingKind::Image | WaitingKind::Secret | WaitingKind::Capacity => true,
+            // A sidecar that ends again and again leaves the main container alone.
+            WaitingKind::Crash => false,
+        })
+    }
 }
 
 impl From<&Pod> for PodSeen {

@@ -21,6 +21,7 @@ mod measurement;
 mod opening;
 mod provision;
 mod ramp;
+mod readiness;
 mod wording;
 
 #[cfg(test)]

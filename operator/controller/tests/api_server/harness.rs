@@ -218,6 +218,11 @@ impl Harness {
 
     /// The LoadTest `checkout` with two workers; `changes` are merged into its spec.
     pub(super) async fn load_test(&self, changes: Value) {
+        self.load_test_of("checkout", changes).await;
+    }
+
+    /// The same with another name.
+    pub(super) async fn load_test_of(&self, name: &str, changes: Value) {
         let mut spec = json!({
             "scenario": {"locust": {"script": {"inline": "import locust"}}},
             "load": {"usersPerWorker": 1, "holdFor": "30s"},
@@ -227,7 +232,7 @@ impl Harness {
             fields.extend(changes);
         }
         let load_test = serde_json::from_value(json!({
-            "apiVersion": "volley.dev/v1alpha1", "kind": "LoadTest", "metadata": {"name": "checkout"}, "spec": spec}))
+            "apiVersion": "volley.dev/v1alpha1", "kind": "LoadTest", "metadata": {"name": name}, "spec": spec}))
         .unwrap();
         self.load_tests().create(&PostParams::default(), &load_test).await.unwrap();
     }
@@ -241,9 +246,13 @@ impl Harness {
     }
 
     pub(super) async fn create_run(&self, name: &str) -> LoadTestRun {
+        self.create_run_of(name, "checkout").await
+    }
+
+    pub(super) async fn create_run_of(&self, name: &str, load_test: &str) -> LoadTestRun {
         let run = serde_json::from_value(json!({
             "apiVersion": "volley.dev/v1alpha1", "kind": "LoadTestRun", "metadata": {"name": name},
-            "spec": {"loadTest": "checkout"}}))
+            "spec": {"loadTest": load_test}}))
         .unwrap();
         self.run_api().create(&PostParams::default(), &run).await.unwrap()
     }

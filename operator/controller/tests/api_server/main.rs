@@ -9,6 +9,7 @@ mod harness;
 mod players;
 mod regions;
 mod remote;
+mod room;
 
 use std::time::Duration;
 

@@ -67,6 +67,7 @@ impl Harness {
                 released_at: None,
                 first_sample_at: None,
                 last_sample_at: None,
+                clock: None,
                 complete: true,
                 stopped: None,
                 counters: Counters::default(),

@@ -1,6 +1,8 @@
 //! The decisions of a run: start, stop, close. Each is written once with `If-None-Match: *`; that write *is* the decision.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +20,27 @@ pub struct StartDecision {
     pub regions: Vec<String>,
     /// What a worker does that reads this after `start_at`.
     pub late_workers: LateWorkers,
+    /// The regions of the definition that take no part, and why, for people.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, String>,
 }
+
+impl StartDecision {
+    /// Whether a target takes part.
+    #[must_use]
+    pub fn includes(&self, target: &str) -> bool {
+        self.regions.iter().any(|region| region == target)
+    }
+
+    /// How long after the start instant a worker began that is late; `None`: it began in time.
+    #[must_use]
+    pub fn lateness(&self, began: Timestamp) -> Option<SignedDuration> {
+        Some(began.duration_since(self.start_at)).filter(|after| *after > LATE_AFTER)
+    }
+}
+
+/// A worker that begins more than this after the start instant is late; what is less shows in the skew.
+const LATE_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
 /// Why load ends before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -121,7 +121,7 @@ pub struct TaurusExecution {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Load {
-    /// Virtual users of each worker.
+    /// Virtual users of each worker, where its region says nothing else.
     pub users_per_worker: u32,
     /// Time over which the users start, in milliseconds.
     pub ramp_up_ms: u64,
@@ -149,6 +149,12 @@ pub struct Region {
     pub namespace: String,
     /// Number of workers.
     pub workers: u32,
+    /// Virtual users of each worker here; `None`: as `load` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users_per_worker: Option<u32>,
+    /// Of a `taurus` scenario: how those users are shared among the executions; empty: as the scenario says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub execution_users: Vec<u32>,
 }
 
 /// What a worker does that is not ready at the start instant.
@@ -156,6 +162,18 @@ pub struct Region {
 pub enum LateWorkers {
     /// It never starts load.
     Refuse,
+    /// It starts at once and ends with the others.
+    Join,
+}
+
+/// What happens when a region does not get its quorum in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MissingRegion {
+    /// The run ends without load.
+    #[default]
+    Fail,
+    /// It starts in the others, at least one.
+    Continue,
 }
 
 /// When the run may start.
@@ -168,6 +186,9 @@ pub struct Start {
     pub timeout_ms: u64,
     /// What late workers do.
     pub late_workers: LateWorkers,
+    /// What happens without a region.
+    #[serde(default)]
+    pub on_missing_region: MissingRegion,
 }
 
 /// What is kept beside the statistics.
@@ -256,5 +277,11 @@ impl Definition {
     #[must_use]
     pub fn workers(&self) -> u32 {
         self.regions.iter().map(|region| region.workers).sum()
+    }
+
+    /// Virtual users of each worker of a region.
+    #[must_use]
+    pub fn users_per_worker(&self, region: &Region) -> u32 {
+        region.users_per_worker.unwrap_or(self.load.users_per_worker)
     }
 }

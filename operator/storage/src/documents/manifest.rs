@@ -108,6 +108,16 @@ pub struct WorkerFailure {
     pub words: String,
 }
 
+/// What a worker's clock differs from the storage's: to be added to an instant of the worker to get that of the storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClockOffset {
+    /// The storage's clock minus the worker's, in microseconds: the middle of what is possible.
+    pub offset_us: i64,
+    /// The true difference is at most this much above or below, in microseconds.
+    pub bound_us: u64,
+}
+
 /// What one attempt of one worker did and uploaded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -130,6 +140,9 @@ pub struct Manifest {
     pub first_sample_at: Option<Timestamp>,
     /// End of the last sample.
     pub last_sample_at: Option<Timestamp>,
+    /// The worker's clock around the opening of its gate; `None`: the storage told no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockOffset>,
     /// True when the load ran its full time or was stopped by decision; false: it ended early.
     pub complete: bool,
     /// Why the load was stopped, when it was.

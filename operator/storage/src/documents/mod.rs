@@ -14,15 +14,15 @@ mod threshold;
 pub use checkpoint::{Checkpoint, CheckpointDecision, FrozenCheckpoint};
 pub use control::{CloseDecision, ClosedWorker, StartDecision, StopDecision, StopReason};
 pub use definition::{
-    Artifacts, Assertion, Definition, Images, LateWorkers, Live, Load, Region, RequestStep, RunIdentity, Scenario,
-    Source, Start, TaurusExecution, WorkerResources,
+    Artifacts, Assertion, Definition, Images, LateWorkers, Live, Load, MissingRegion, Region, RequestStep, RunIdentity,
+    Scenario, Source, Start, TaurusExecution, WorkerResources,
 };
 pub use manifest::{
-    Counters, EngineVersion, FailedStage, FrameCounts, Manifest, ObjectDigest, SampleFile, WorkerFailure,
+    ClockOffset, Counters, EngineVersion, FailedStage, FrameCounts, Manifest, ObjectDigest, SampleFile, WorkerFailure,
 };
 pub use result::{
     ErrorGroup, Figures, LabelFigures, MeasuredInterval, RegionFigures, ResultDocument, SeriesFigures,
-    SeriesPercentiles, WorkerCounts, WorkerResult, WorkerState, rate_milli, ratio_ppm,
+    SeriesPercentiles, Skew, WorkerCounts, WorkerResult, WorkerState, rate_milli, ratio_ppm,
 };
 
 pub use schema::result_schema;

@@ -85,12 +85,33 @@ pub struct WorkerCounts {
     pub planned: u32,
     /// Workers whose gate opened.
     pub started: u32,
+    /// Of those: workers that began more than a second after the start instant.
+    #[serde(default)]
+    pub late: u32,
     /// Workers that measured their full time.
     pub complete: u32,
     /// Workers that measured less.
     pub partial: u32,
     /// Workers without any result.
     pub lost: u32,
+}
+
+/// How far from the start instant the workers of a region began, in microseconds: distances, whether early or late. Each is corrected
+/// by what is known of the worker's clock. Late workers are not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Skew {
+    /// Workers that the figures speak of.
+    pub workers: u32,
+    /// Median, nearest rank.
+    pub p50_us: u64,
+    /// 99th percentile, nearest rank.
+    pub p99_us: u64,
+    /// The largest.
+    pub max_us: u64,
+    /// How wrong a figure may be at most, because clocks are compared over the network; null: a worker's clock is unknown and taken for
+    /// right.
+    pub bound_us: Option<u64>,
 }
 
 /// Figures of one region.
@@ -101,8 +122,23 @@ pub struct RegionFigures {
     pub target: String,
     /// AWS region.
     pub region: String,
+    /// Virtual users of each worker; null in results of older releases.
+    #[serde(default)]
+    pub users_per_worker: Option<u32>,
+    /// Why the run started without this region; null: it took part.
+    #[serde(default)]
+    pub left_out: Option<String>,
     /// Its workers.
     pub workers: WorkerCounts,
+    /// How long after the start instant the last of its late workers began, in microseconds; null: none was late.
+    #[serde(default)]
+    pub latest_us: Option<u64>,
+    /// How far from the start instant the gates opened; null: none opened in time.
+    #[serde(default)]
+    pub release_skew: Option<Skew>,
+    /// How far from the start instant the first samples began; null: there is none of a worker that began in time.
+    #[serde(default)]
+    pub first_sample_skew: Option<Skew>,
     /// Its figures.
     pub figures: Figures,
 }
@@ -144,6 +180,18 @@ pub struct WorkerResult {
     /// End of its last sample.
     #[schemars(with = "Option<Instant>")]
     pub last_sample_at: Option<Timestamp>,
+    /// The opening of its gate minus the start instant, in microseconds, corrected by `clockOffsetUs`; negative: early.
+    #[serde(default)]
+    pub release_skew_us: Option<i64>,
+    /// The start of its first sample minus the start instant, in microseconds, corrected in the same way.
+    #[serde(default)]
+    pub first_sample_skew_us: Option<i64>,
+    /// The storage's clock minus the worker's, in microseconds; null: it is not known, and nothing is corrected.
+    #[serde(default)]
+    pub clock_offset_us: Option<i64>,
+    /// `clockOffsetUs` and both skews may be wrong by at most this much, in microseconds.
+    #[serde(default)]
+    pub clock_bound_us: Option<u64>,
     /// Requests, failed ones included, interrupted ones not.
     pub requests: u64,
     /// Failed requests.

@@ -66,6 +66,9 @@ pub struct RegionRow {
     pub target: String,
     /// AWS region.
     pub region: String,
+    /// Why the run started without this region; `None`: it took part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
     /// Its workers.
     pub workers: WorkerCounts,
     /// Its figures.
@@ -157,6 +160,7 @@ fn region_row(region: &RegionFigures) -> RegionRow {
     RegionRow {
         target: region.target.clone(),
         region: region.region.clone(),
+        left_out: region.left_out.as_ref().map(|why| cut(why, MAX_TEXT_BYTES)),
         workers: region.workers,
         figures: bounded(&region.figures),
     }

@@ -48,7 +48,12 @@ pub(crate) fn result(uid: &str, created_at: &str, labels: u64) -> ResultDocument
         regions: vec![RegionFigures {
             target: "local".into(),
             region: "eu-west-1".into(),
+            users_per_worker: Some(5),
+            left_out: None,
             workers,
+            latest_us: None,
+            release_skew: None,
+            first_sample_skew: None,
             figures: figures(1000, 3),
         }],
         workers: Vec::new(),

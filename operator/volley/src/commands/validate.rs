@@ -78,12 +78,11 @@ fn taurus(load_test: &Value) -> Vec<String> {
         Ok(configuration) => configuration,
         Err(unusable) => return unusable.complaints.into_iter().flat_map(|one| problem(one.to_string())).collect(),
     };
-    let users = load_test.pointer("/spec/load/usersPerWorker").and_then(Value::as_u64);
-    let users = users.and_then(|users| u32::try_from(users).ok());
-    match users.map(|users| configuration.shares(users)) {
-        Some(Err(error)) => problem(error.to_string()),
-        Some(Ok(_)) | None => Vec::new(),
-    }
+    let regions = load_test.pointer("/spec/regions").and_then(Value::as_array);
+    let loads = load_test.pointer("/spec/load").into_iter().chain(regions.into_iter().flatten());
+    let users = loads.filter_map(|load| u32::try_from(load.get("usersPerWorker")?.as_u64()?).ok());
+    let too_few = users.min().and_then(|users| configuration.shares(users).err());
+    too_few.map(|error| problem(error.to_string())).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -137,6 +136,10 @@ metadata: {name: other}
         assert_eq!(lines, [format!("{place}: {expected}")]);
         let six = format!("execution: [{}]", ["{scenario: a}"; 6].join(", "));
         assert!(lines_of(&with(&six))[0].contains("write usersPerWorker: 6 or more"));
+        let enough = with(&six).replace("usersPerWorker: 5", "usersPerWorker: 6");
+        assert_eq!(lines_of(&enough), Vec::<String>::new());
+        let region = enough.replace("workers: 2", "workers: 2, usersPerWorker: 3");
+        assert!(lines_of(&region)[0].contains("a worker has 3 virtual users"), "{:?}", lines_of(&region));
     }
 
     #[test]

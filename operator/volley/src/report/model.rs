@@ -197,6 +197,8 @@ pub struct Workers {
     pub planned: u32,
     /// Workers whose gate opened.
     pub started: u32,
+    /// Of those: workers that began more than a second after the start instant.
+    pub late: u32,
     /// Workers that measured their full time.
     pub complete: u32,
     /// Workers that measured less.
@@ -207,8 +209,8 @@ pub struct Workers {
 
 impl From<WorkerCounts> for Workers {
     fn from(counts: WorkerCounts) -> Self {
-        let WorkerCounts { planned, started, complete, partial, lost } = counts;
-        Self { planned, started, complete, partial, lost }
+        let WorkerCounts { planned, started, late, complete, partial, lost } = counts;
+        Self { planned, started, late, complete, partial, lost }
     }
 }
 
@@ -221,6 +223,8 @@ pub struct Region {
     pub target: String,
     /// AWS region.
     pub region: String,
+    /// Why the run started without this region; null: it took part.
+    pub left_out: Option<String>,
     /// Its workers.
     pub workers: Workers,
     /// Its figures.

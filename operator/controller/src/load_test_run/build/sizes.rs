@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use volley_api::WorkerSize;
+use volley_api::quantity::nanounits;
 use volley_storage::documents::WorkerResources;
 
 /// CPU in thousandths of a core and memory in MiB.
@@ -43,6 +44,25 @@ pub(crate) fn requests(size: WorkerSize) -> (Request, Request) {
         WorkerSize::Large => pair(1800, 3480, 200),
         WorkerSize::Large8 => pair(1800, 7576, 200),
         WorkerSize::XLarge => pair(3750, 7576, 250),
+    }
+}
+
+/// CPU that a worker takes, in thousandths of a vCPU: the Fargate size, or what both containers ask for.
+pub(crate) fn millicores(resources: &WorkerResources) -> u32 {
+    match resources {
+        WorkerResources::Size(size) => match size {
+            WorkerSize::Small => 500,
+            WorkerSize::Standard | WorkerSize::Standard4 => 1000,
+            WorkerSize::Large | WorkerSize::Large8 => 2000,
+            WorkerSize::XLarge => 4000,
+        },
+        WorkerResources::Quantities { requests, limits } => {
+            // Kubernetes takes the limit for the request where there is no other.
+            let asked = requests.get("cpu").or_else(|| limits.get("cpu"));
+            let nanounits = asked.and_then(|text| nanounits(text).ok()).unwrap_or(0);
+            let millicores = u32::try_from(nanounits.div_ceil(1_000_000)).unwrap_or(u32::MAX);
+            millicores.saturating_add(FREE_COLLECTOR_REQUEST.millicores)
+        }
     }
 }
 
@@ -114,6 +134,7 @@ mod tests {
     ) {
         let (main, collector) = requests(size);
         assert_eq!(fargate_size(main.millicores, main.mebibytes), Some(expected));
+        assert_eq!(millicores(&WorkerResources::Size(size)), expected.0, "what capacity counts is what AWS bills");
         assert_eq!(
             fargate_size(main.millicores + collector.millicores, main.mebibytes + collector.mebibytes),
             Some(expected)
@@ -134,6 +155,20 @@ mod tests {
                 proptest::prop_assert_eq!(grown == Some(alone), extra <= left_cpu);
             }
         }
+    }
+
+    #[rstest::rstest]
+    #[case::the_request(&[("cpu", "150m")], &[("cpu", "1")], 170)]
+    #[case::or_the_limit(&[], &[("cpu", "1")], 1_020)]
+    #[case::or_nothing(&[], &[("memory", "1Gi")], 20)]
+    fn a_worker_without_a_size_takes_what_it_asks_for(
+        #[case] requests: &[(&str, &str)],
+        #[case] limits: &[(&str, &str)],
+        #[case] expected: u32,
+    ) {
+        let map =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        assert_eq!(millicores(&WorkerResources::Quantities { requests: map(requests), limits: map(limits) }), expected);
     }
 
     #[test]

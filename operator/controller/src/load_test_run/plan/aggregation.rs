@@ -7,7 +7,7 @@ use volley_storage::documents::{CloseDecision, StopReason};
 
 use super::draft::Draft;
 use super::ending::{self, Conclusion};
-use super::{Action, timing};
+use super::{Action, timing, wording};
 use volley_api::condition::{ConditionType, Status};
 
 /// The result comes as an event of the run itself; this is for a lost one and for the limit.
@@ -58,7 +58,7 @@ fn no_result(draft: &Draft<'_>, close: &CloseDecision) -> Option<String> {
     if let Some(end) = draft.observed.aggregator.as_ref().and_then(|job| job.end.as_ref()).filter(|end| end.failed) {
         return Some(format!("The aggregator failed: {} ({})", end.message, end.reason));
     }
-    if let Some(refusal) = &draft.observed.refusal {
+    if let Some(refusal) = draft.observed.refusals.iter().find(|refusal| refusal.target.is_none()) {
         return Some(format!("The aggregator could not be started: {}", refusal.message));
     }
     let limit = if draft.observed.deleting_since().is_some() {
@@ -75,8 +75,14 @@ fn no_result(draft: &Draft<'_>, close: &CloseDecision) -> Option<String> {
 fn conclusion(draft: &Draft<'_>, close: &CloseDecision, result: &RunResult) -> Conclusion {
     let coverage = &result.coverage;
     let partial = if coverage.partial > 0 { format!(", {} not to the end", coverage.partial) } else { String::new() };
-    let measured =
-        format!("{} of {} workers were measured{partial}", coverage.workers_measured, coverage.workers_planned);
+    let left_out = wording::left_out(
+        result.regions.iter().filter_map(|region| Some((region.target.as_str(), region.left_out.as_deref()?))),
+    );
+    let left_out = if left_out.is_empty() { left_out } else { format!("; did not run: {left_out}") };
+    let measured = format!(
+        "{} of {} workers were measured{partial}{left_out}",
+        coverage.workers_measured, coverage.workers_planned
+    );
     let reason = close.stopped.map_or(EndReason::Completed, ending::of_stop);
     let outcome = Outcome::of(reason, thresholds(result.verdict));
     let (missed, unjudged) = (told(result, ThresholdOutcome::Missed), told(result, ThresholdOutcome::NotJudged));

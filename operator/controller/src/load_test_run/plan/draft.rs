@@ -12,6 +12,7 @@ use volley_storage::documents::WorkerResources;
 use super::ending::Conclusion;
 use super::observed::{Frozen, Observed, RivalState};
 use super::{Action, Plan, Policy, timing, wording};
+use crate::capacity;
 
 /// The next step, when it is known that there is one. Not zero: a mistake must not spin.
 const AT_ONCE: Duration = Duration::from_millis(20);
@@ -124,10 +125,12 @@ impl<'a> Draft<'a> {
             WorkerResources::Size(size) => (Some(*size), None),
             WorkerResources::Quantities { requests, .. } => (None, Some(wording::quantities(requests))),
         };
+        let vcpu = capacity::Usage::wanted(definition).values().fold(0_u64, |sum, usage| sum + usage.millicores);
         self.status.plan = Some(RunPlan {
             workers: i64::from(definition.workers()),
             size,
             resources,
+            vcpu: Some(capacity::vcpu(vcpu)),
             duration: wording::duration(definition.load.duration_ms()),
             starts_by: Some(Time(starts_by)),
             worker_image: definition.images.worker.clone(),

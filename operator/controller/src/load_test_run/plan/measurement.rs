@@ -10,9 +10,9 @@ use volley_storage::documents::{
 };
 
 use super::draft::Draft;
-use super::observed::{Frozen, Observed, RegionSeen, RivalState};
-use super::provision::share;
-use super::{Action, Closing, timing};
+use super::observed::{Frozen, Observed, PodSeen, RegionSeen, RivalState};
+use super::readiness::share;
+use super::{Action, Closing, timing, wording};
 use volley_api::condition::{ConditionType, Status};
 
 /// While the load runs: lost workers are noticed and `spec.stop` comes as an event.
@@ -28,16 +28,18 @@ pub(super) fn measure(draft: &mut Draft<'_>, frozen: &Frozen, start: &StartDecis
         draft.describe(frozen);
         draft.condition(ConditionType::Planned, Status::True, "Planned", "The definition is frozen");
     }
-    draft.condition(ConditionType::Provisioned, Status::True, "Ready", "Enough workers are at the gate");
+    draft.condition(ConditionType::Provisioned, Status::True, "Ready", &wording::provisioned(start));
     for region in &definition.regions {
         let away = draft.observed.regions.get(&region.target).and_then(|seen| seen.away.clone());
-        draft.count(&region.target, true, away.as_deref());
+        let left_out = start.left_out.get(&region.target).map(|why| format!("takes no part: {why}"));
+        draft.count(&region.target, true, left_out.or(away).as_deref());
     }
     if begun {
         draft.status.started_at.get_or_insert(Time(start.start_at));
         draft.condition(ConditionType::Started, Status::True, "Started", "The load has begun");
     }
     keep_claim(draft);
+    delete_left_out(draft, start);
     if begun && draft.observed.aggregator.is_none() && draft.observed.holds_claim() {
         draft.act(Action::CreateAggregatorJob);
     }
@@ -49,7 +51,7 @@ pub(super) fn measure(draft: &mut Draft<'_>, frozen: &Frozen, start: &StartDecis
         return;
     }
     match &draft.observed.stop {
-        Some(stop) => escalate(draft, definition, stop),
+        Some(stop) => escalate(draft, definition, start, stop),
         None => {
             if let Some((reason, message)) = wants_stop(draft, definition, start) {
                 let at = draft.now;
@@ -68,11 +70,27 @@ fn keep_claim(draft: &mut Draft<'_>) {
     }
 }
 
+/// Workers of a region that takes no part find themselves not in the list and leave; their Jobs are of no use any more.
+fn delete_left_out(draft: &mut Draft<'_>, start: &StartDecision) {
+    let observed = draft.observed;
+    for (target, seen) in observed.regions.iter().filter(|(target, _)| !start.includes(target)) {
+        if let Some(job) = seen.job.as_ref().filter(|job| !job.deleting && job.run_uid == observed.uid()) {
+            draft.act(Action::DeleteWorkerJob { target: target.clone(), uid: job.uid.clone() });
+        }
+    }
+}
+
+/// The regions that take part.
+fn taking_part<'a>(definition: &'a Definition, start: &'a StartDecision) -> impl Iterator<Item = &'a Region> {
+    definition.regions.iter().filter(|region| start.includes(&region.target))
+}
+
 fn report(draft: &mut Draft<'_>, definition: &Definition, start: &StartDecision, begun: bool) {
     let loaded = load_ends(definition, start, timing::milliseconds(definition.load.duration_ms()));
     if draft.observed.stop.is_some() || draft.now >= loaded {
         let there = indexes(draft.observed, None).len();
-        let message = format!("{there} of {} workers have uploaded their results", definition.workers());
+        let workers: u32 = taking_part(definition, start).map(|region| region.workers).sum();
+        let message = format!("{there} of {workers} workers have uploaded their results");
         draft.condition(ConditionType::Collected, Status::False, "Collecting", &message);
         draft.progress("Collecting", &message);
         draft.within(COLLECTING);
@@ -126,26 +144,30 @@ fn expectation(observed: &Observed, region: &Region, seen: Option<&RegionSeen>, 
     {
         return Expectation::Nothing;
     }
-    // The last main container ended long ago: what has not been uploaded by now hangs.
+    // Pods are listed some time after the load. One that waits to be started by then measures nothing any more; of the others, what has
+    // not been uploaded long after the last main container ended hangs.
     let pods = seen.and_then(|seen| seen.pods.as_deref()).unwrap_or_default();
-    let ended: Option<Vec<Timestamp>> = pods.iter().filter(|pod| pod.alive).map(|pod| pod.main_ended_at).collect();
-    match ended.as_deref().map(|ended| ended.iter().max()) {
-        Some(Some(last)) if now >= timing::after(*last, timing::MANIFEST_LIMIT) => Expectation::Nothing,
-        _ => Expectation::More,
+    let works = |pod: &PodSeen| pod.alive && pod.main_ended_at.is_none() && !pod.waits_to_start();
+    if pods.is_empty() || pods.iter().any(works) {
+        return Expectation::More;
+    }
+    match pods.iter().filter_map(|pod| pod.main_ended_at).max() {
+        Some(last) if now < timing::after(last, timing::MANIFEST_LIMIT) => Expectation::More,
+        Some(_) | None => Expectation::Nothing,
     }
 }
 
 /// The list of what is merged, once nothing more is expected or the time is over.
 fn closing(draft: &Draft<'_>, definition: &Definition, start: &StartDecision) -> Option<Closing> {
     let observed = draft.observed;
-    let complete = definition.regions.iter().all(|region| {
+    let complete = taking_part(definition, start).all(|region| {
         expectation(observed, region, observed.regions.get(&region.target), draft.now) == Expectation::Nothing
     });
     if !complete && draft.now < deadline(observed, definition, start) {
         return None;
     }
     let mut lost: Vec<ClosedWorker> = Vec::new();
-    for region in &definition.regions {
+    for region in taking_part(definition, start) {
         let done = indexes(observed, Some(&region.target));
         let seen = observed.regions.get(&region.target);
         for index in (0..region.workers).filter(|index| !done.contains(&(region.target.as_str(), *index))) {
@@ -163,7 +185,8 @@ fn closing(draft: &Draft<'_>, definition: &Definition, start: &StartDecision) ->
         .manifests
         .iter()
         .filter(|attempt| {
-            definition.regions.iter().any(|region| region.target == attempt.target && attempt.index < region.workers)
+            taking_part(definition, start)
+                .any(|region| region.target == attempt.target && attempt.index < region.workers)
         })
         .cloned()
         .collect();
@@ -217,14 +240,14 @@ fn wants_stop(draft: &Draft<'_>, definition: &Definition, start: &StartDecision)
             format!("Run {name} has taken this run's place in the LoadTest's status.active"),
         ));
     }
-    for region in &definition.regions {
+    for region in taking_part(definition, start) {
         if let Some(message) = too_few(draft, definition, region) {
             return Some((StopReason::WorkersLost, message));
         }
     }
     let limit = timing::milliseconds(definition.max_load_ms).saturating_add(timing::LAUNCHER_LIMIT);
     (draft.now >= timing::after(start.start_at, limit)).then(|| {
-        let planned = super::wording::duration(definition.load.duration_ms());
+        let planned = wording::duration(definition.load.duration_ms());
         (StopReason::DeadlineExceeded, format!("The load of {planned} has not ended in time"))
     })
 }
@@ -246,11 +269,11 @@ fn too_few(draft: &Draft<'_>, definition: &Definition, region: &Region) -> Optio
 }
 
 /// A stop that has no effect: the Jobs go, and the load with them.
-fn escalate(draft: &mut Draft<'_>, definition: &Definition, stop: &StopDecision) {
+fn escalate(draft: &mut Draft<'_>, definition: &Definition, start: &StartDecision, stop: &StopDecision) {
     if draft.now < timing::after(stop.at, timing::STOP_LIMIT) {
         return;
     }
-    for region in &definition.regions {
+    for region in taking_part(definition, start) {
         let seen = draft.observed.regions.get(&region.target);
         let Some(job) = seen.and_then(|seen| seen.job.as_ref()) else { continue };
         let pods_end = seen

@@ -55,7 +55,7 @@ fn leaves_early(draft: &mut Draft<'_>) -> bool {
         draft.conclude(&stopped("The run was deleted before it began".to_owned()));
     } else if let Some(stop) = &observed.run.spec.stop {
         draft.conclude(&stopped(format!("Stopped before it began: {}", stop.reason)));
-    } else if let Some(refusal) = &observed.refusal {
+    } else if let Some(refusal) = observed.refusals.first() {
         draft.conclude(&Conclusion::new(refusal.reason, refusal.message.clone()));
     } else {
         return false;

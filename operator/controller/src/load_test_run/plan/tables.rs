@@ -1,6 +1,7 @@
 //! One case for each decision: what was seen, and what is done or said.
 
 mod away;
+mod missing_region;
 mod thresholds;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +16,7 @@ use volley_storage::documents::{
 use volley_storage::keys::WorkerAttempt;
 
 use super::*;
+use crate::capacity::{Limit, Resource, Shortage};
 use crate::definition::Problem;
 use crate::fixtures;
 use observed::{Frozen, JobEnd, JobSeen, PodSeen, RegionSeen, Rival, RivalState, Waiting, WaitingKind};
@@ -59,7 +61,8 @@ pub(crate) fn fresh() -> Observed {
         stop: None,
         close: None,
         manifests: [].into(),
-        refusal: None,
+        shortage: None,
+        refusals: Vec::new(),
     }
 }
 
@@ -115,6 +118,7 @@ pub(crate) fn started() -> Observed {
         start_at: at("10:00:10"),
         regions: vec!["local".into()],
         late_workers: LateWorkers::Refuse,
+        left_out: [].into(),
     });
     observed
 }
@@ -244,10 +248,24 @@ fn the_plan_is_written_before_a_job_is_made() {
     assert_eq!(first.actions, []);
     let described = first.status.plan.unwrap();
     assert_eq!((described.workers, described.duration.as_str()), (2, "10s"));
+    assert_eq!(described.vcpu.as_deref(), Some("2"));
     assert_eq!(described.starts_by.unwrap().0, at("10:15:01"));
     let second = plan(&observed, &POLICY, at("10:00:01"));
     assert_eq!(second.actions, [Action::CreateWorkerJob { target: "local".into() }, Action::CreateAggregatorJob]);
     assert_eq!(second.status.phase, Some(Phase::Provisioning));
+}
+
+#[test]
+fn a_run_that_does_not_fit_ends_before_anything_is_made_or_planned() {
+    let mut observed = frozen();
+    let limit = Limit { name: "spec.capacity.maxWorkers".into(), resource: Resource::Workers, most: 5, used: 4 };
+    observed.shortage = Some(Shortage { target: "local".into(), limit, wanted: 2 });
+    let plan = plan(&observed, &POLICY, at("10:00:01"));
+    assert_eq!((ended(&plan), plan.actions.as_slice()), (Some(EndReason::QuotaExceeded), [].as_slice()));
+    assert_eq!(plan.status.plan, None);
+    for words in ["RegionTarget local", "2 workers are wanted", "1 workers are free", "spec.capacity.maxWorkers"] {
+        assert!(message(&plan).contains(words), "{}", message(&plan));
+    }
 }
 
 #[test]
@@ -348,8 +366,11 @@ fn a_job_of_that_name_that_belongs_to_another_run_is_not_touched() {
 #[test]
 fn what_a_server_refuses_for_good_ends_the_run_with_its_words() {
     let mut observed = provisioned(job(0, 0));
-    observed.refusal =
-        Some(ending::Refusal { reason: EndReason::QuotaExceeded, message: "exceeded quota: jobs".into() });
+    observed.refusals = vec![ending::Refusal {
+        target: Some("local".into()),
+        reason: EndReason::QuotaExceeded,
+        message: "exceeded quota: jobs".into(),
+    }];
     let plan = plan(&observed, &POLICY, at("10:00:03"));
     assert_eq!((ended(&plan), message(&plan)), (Some(EndReason::QuotaExceeded), "exceeded quota: jobs"));
 }
@@ -443,6 +464,19 @@ fn two_minutes_after_the_last_main_container_ended_the_list_is_closed() {
     assert_eq!(plan(&observed, &POLICY, at("10:02:24")).actions, []);
     let plan = plan(&observed, &POLICY, at("10:02:25"));
     assert!(matches!(plan.actions.as_slice(), [Action::DecideClose(_)]), "{:?}", plan.actions);
+}
+
+#[test]
+fn a_pod_that_was_never_started_is_not_waited_for_after_the_load() {
+    let mut observed = started();
+    observed.manifests = [attempt(0)].into();
+    let ended = PodSeen { alive: false, waiting: None, main_ended_at: Some(at("10:00:21")) };
+    let waiting = Waiting { kind: WaitingKind::Capacity, message: "no node has room".into() };
+    let pending = PodSeen { alive: true, waiting: Some(waiting), main_ended_at: None };
+    observed.regions.get_mut("local").unwrap().pods = Some(vec![ended, pending]);
+    assert_eq!(plan(&observed, &POLICY, at("10:02:20")).actions, []);
+    let plan = plan(&observed, &POLICY, at("10:02:21"));
+    assert!(matches!(plan.actions.as_slice(), [Action::DecideClose(closing)] if closing.lost.len() == 1), "{plan:?}");
 }
 
 #[test]

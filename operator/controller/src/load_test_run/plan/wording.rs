@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use volley_storage::documents::StartDecision;
+
 /// Milliseconds as `5m30s`.
 pub(super) fn duration(milliseconds: u64) -> String {
     let (hours, minutes) = (milliseconds / 3_600_000, milliseconds / 60_000 % 60);
@@ -22,6 +24,21 @@ pub(super) fn quantities(requests: &BTreeMap<String, String>) -> String {
         return "none".to_owned();
     }
     requests.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
+}
+
+/// What the condition `Provisioned` says once the start is decided.
+pub(super) fn provisioned(start: &StartDecision) -> String {
+    let mut text = "Enough workers are at the gate".to_owned();
+    if !start.left_out.is_empty() {
+        text.push_str("; the load starts without ");
+        text.push_str(&left_out(start.left_out.iter().map(|(target, why)| (target.as_str(), why.as_str()))));
+    }
+    text
+}
+
+/// Regions that take no part, each with the reason: `eu-west-1 (…), us-east-1 (…)`.
+pub(super) fn left_out<'a>(regions: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    regions.map(|(target, why)| format!("{target} ({why})")).collect::<Vec<_>>().join(", ")
 }
 
 /// A length as a status writes it.

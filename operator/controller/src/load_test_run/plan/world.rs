@@ -2,15 +2,23 @@
 //! or upload; users who stop and delete; an operator that crashes between any two actions, acts on what is no longer so, and
 //! acts twice. [`judge`] knows nothing of the planner; it looks at what stands in the world.
 
+mod acting;
 mod judge;
+mod observation;
 mod simulation;
 
 use proptest::prelude::*;
 
-use simulation::{Happening, World};
+use simulation::{Happening, WorkerId, World};
 
 const RUNS: usize = 3;
+const TARGETS: [&str; 2] = ["local", "other"];
+/// Of each run in each region.
 const WORKERS: u32 = 3;
+
+fn workers() -> impl Iterator<Item = WorkerId> {
+    (0..TARGETS.len()).flat_map(|target| (0..WORKERS).map(move |index| (target, index)))
+}
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -27,7 +35,8 @@ enum Event {
 
 fn happening() -> impl Strategy<Value = Happening> {
     let run = 0..RUNS;
-    let worker = 0..WORKERS;
+    let target = 0..TARGETS.len();
+    let worker = (target.clone(), 0..WORKERS);
     prop_oneof![
         4 => (1_i64..30).prop_map(Happening::Passes),
         1 => (30_i64..2000).prop_map(Happening::Passes),
@@ -45,8 +54,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::LoadTestDeleted),
         1 => Just(Happening::SourceGone),
         1 => Just(Happening::SourceBack),
-        1 => Just(Happening::RegionAway),
-        2 => Just(Happening::RegionBack),
+        1 => target.clone().prop_map(Happening::RegionAway),
+        2 => target.prop_map(Happening::RegionBack),
     ]
 }
 
@@ -121,4 +130,41 @@ fn an_undisturbed_run_succeeds() {
     world.happen(&Happening::Created(0));
     world.settle();
     assert_eq!(world.end_of(0).as_deref(), Some("Completed"));
+}
+
+/// Run 0 needs both regions, run 1 goes on without one.
+#[rstest::rstest]
+#[case::that_must_not_be_missing(0, "StartTimedOut", &[])]
+#[case::that_may_be_missing(1, "Completed", &["local"])]
+fn a_region_that_is_away_before_the_start(#[case] run: usize, #[case] end: &str, #[case] started: &[&str]) {
+    let mut world = World::new();
+    world.happen(&Happening::RegionAway(1));
+    world.happen(&Happening::Created(run));
+    world.settle();
+    assert_eq!(world.end_of(run).as_deref(), Some(end), "{}", world.story());
+    let regions = world.runs[run].start.as_ref().map(|start| start.regions.clone()).unwrap_or_default();
+    assert_eq!(regions, started);
+}
+
+/// The operator is killed between any two of its actions, and goes on from what is written: one start, with one set of regions.
+#[rstest::rstest]
+fn a_kill_between_any_two_actions_changes_nothing_of_the_start(
+    #[values(0, 1)] run: usize,
+    #[values(0, 1, 2, 3)] after: usize,
+) {
+    let mut world = World::new();
+    world.happen(&Happening::Created(run));
+    for _ in 0..60 {
+        for id in workers() {
+            world.happen(&Happening::Prepared(run, id));
+        }
+        world.step(run, &[], after, 1);
+        world.step(run, &[], usize::MAX, 1);
+        world.happen(&Happening::Passes(1));
+        judge::check(&world);
+    }
+    world.settle();
+    judge::check(&world);
+    assert_eq!(world.end_of(run).as_deref(), Some("Completed"), "{}", world.story());
+    assert_eq!(world.runs[run].start.as_ref().unwrap().regions, TARGETS);
 }

@@ -52,6 +52,7 @@ fn regions(document: &ResultDocument) -> Vec<Region> {
     let regions = document.regions.iter().map(|region| Region {
         target: region.target.clone(),
         region: region.region.clone(),
+        left_out: region.left_out.clone(),
         workers: region.workers.into(),
         figures: region.figures.clone().into(),
     });

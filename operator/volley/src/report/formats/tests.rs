@@ -86,7 +86,7 @@ fn a_run_says_its_verdict_and_its_coverage_and_files_stand_apart() {
         name: "checkout-1".into(),
         uid: "u".into(),
         verdict: Verdict::Inconclusive,
-        workers: Workers { planned: 3, started: 2, complete: 1, partial: 1, lost: 1 },
+        workers: Workers { planned: 3, started: 2, late: 0, complete: 1, partial: 1, lost: 1 },
         regions: Vec::new(),
     };
     let file = FileFigures { file: "b.xml".into(), totals: figures(), labels: vec![label("b only")] };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use volley_api::figures::{bytes, ratio};
-use volley_api::load_test_run::{LoadTestRun, RunResult};
+use volley_api::load_test_run::{LoadTestRun, RegionResult, RunResult, SkewSummary};
 
 use super::formats::{thresholds, verdict};
 use super::table::{NOTHING, render};
@@ -10,6 +10,8 @@ use super::text::short_label;
 use crate::follow::ending::Ending;
 use crate::follow::snapshot::one_line;
 
+const REGIONS_HEADER: [&str; 7] =
+    ["REGION", "STARTED", "LATE", "LOST", "IN PART", "RELEASE SKEW P99", "FIRST SAMPLE SKEW P99"];
 const HEADER: [&str; 9] = ["LABEL", "REQUESTS", "ERRORS", "ERROR RATE", "RATE", "AVERAGE", "P50", "P95", "P99"];
 
 /// The report of a run that has ended, as a table with what belongs around it.
@@ -46,6 +48,10 @@ pub fn figures(result: &RunResult) -> String {
         coverage.workers_planned,
         table(result)
     );
+    if let Some(regions) = regions(&result.regions) {
+        text.push_str("\n\n");
+        text.push_str(&regions);
+    }
     if !result.warnings.is_empty() {
         text.push_str("\n\nWarnings:");
         for warning in &result.warnings {
@@ -83,6 +89,42 @@ fn table(result: &RunResult) -> String {
         time(result.p99.as_ref()),
     ];
     render(HEADER, labels.chain([total]))
+}
+
+/// How each region took part, where there are several.
+fn regions(regions: &[RegionResult]) -> Option<String> {
+    if regions.len() < 2 {
+        return None;
+    }
+    let rows = regions.iter().map(|region| {
+        let name = match region.left_out {
+            Some(_) => format!("{} (did not run)", region.target),
+            None => region.target.clone(),
+        };
+        let late = match (region.late, &region.latest) {
+            (Some(late), Some(latest)) => format!("{late} (by up to {latest})"),
+            (late, _) => late.unwrap_or(0).to_string(),
+        };
+        [
+            name,
+            region.started.to_string(),
+            late,
+            region.lost.to_string(),
+            region.partial.to_string(),
+            skew(region.release_skew.as_ref()),
+            skew(region.first_sample_skew.as_ref()),
+        ]
+    });
+    Some(render(REGIONS_HEADER, rows))
+}
+
+/// `3.1ms ± 12ms`.
+fn skew(skew: Option<&SkewSummary>) -> String {
+    match skew {
+        Some(SkewSummary { p99, bound: Some(bound), .. }) => format!("{p99} ± {bound}"),
+        Some(SkewSummary { p99, bound: None, .. }) => p99.clone(),
+        None => NOTHING.into(),
+    }
 }
 
 fn time(text: Option<&String>) -> String {
@@ -201,6 +243,24 @@ Thresholds:
   not judged  cart: no request
 
 LABEL ";
+        let text = text(&run, &ending);
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn of_several_regions_it_is_said_how_each_took_part() {
+        let mut result = sample::result("NotJudged");
+        result["regions"] = json!([
+            {"target": "eu", "started": 4, "late": 1, "latest": "12.3s", "lost": 0, "partial": 1,
+             "releaseSkew": {"p50": "3ms", "p99": "8.2ms", "max": "8.2ms", "bound": "15ms"},
+             "firstSampleSkew": {"p50": "1s", "p99": "1.2s", "max": "1.2s"}},
+            {"target": "us", "leftOut": "away", "started": 0, "lost": 4, "partial": 0}]);
+        let (run, ending) = ended(("True", "Completed"), Some(result));
+        let expected = "
+REGION            STARTED               LATE  LOST  IN PART  RELEASE SKEW P99  FIRST SAMPLE SKEW P99
+eu                      4  1 (by up to 12.3s)     0        1      8.2ms ± 15ms                   1.2s
+us (did not run)        0                  0     4        0                 -                      -
+";
         let text = text(&run, &ending);
         assert!(text.contains(expected), "{text}");
     }

@@ -11,7 +11,8 @@ pub(super) fn check(world: &World) {
 pub(super) fn check_settled(world: &World, steps: usize) {
     for (index, run) in world.runs.iter().enumerate() {
         let story = || format!("run {index} after {steps} steps\n{}", world.story());
-        assert!(run.job.is_none() || run.noted, "a worker Job is left, {}", story());
+        let left: Vec<_> = run.jobs.keys().filter(|target| !run.noted.contains(target)).collect();
+        assert!(left.is_empty(), "a worker Job is left, {}", story());
         assert!(run.aggregator.is_none(), "an aggregator is left, {}", story());
         if let Some(object) = &run.object {
             assert!(run.finished.is_some(), "it has not ended: {:?}, {}", object.status, story());

@@ -83,11 +83,14 @@ pub(super) fn regions(report: &Report) -> String {
     text.push_str(&head("sortable", &columns, &[]));
     text.push_str("<tbody>");
     for region in &run.regions {
-        let name = if region.target == region.region {
+        let mut name = if region.target == region.region {
             escape(&region.target)
         } else {
             format!("{} <span class=\"tag\">{}</span>", escape(&region.target), escape(&region.region))
         };
+        if let Some(why) = &region.left_out {
+            let _ = write!(name, " <span class=\"tag\" title=\"{}\">did not run</span>", escape(why));
+        }
         let workers = region.workers;
         let measured = workers.complete + workers.partial;
         let _ = write!(text, "<tr><td>{name}</td><td data-v=\"{measured}\">{measured} of {}</td>", workers.planned);
