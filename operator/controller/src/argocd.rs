@@ -44,7 +44,7 @@ fn planned(mut observed: RunObserved, now: &str) -> LoadTestRun {
 /// A run that ended for a reason.
 fn ended(reason: EndReason) -> LoadTestRun {
     let mut observed = claimed();
-    observed.refusal = Some(Refusal { reason, message: format!("words about {reason}") });
+    observed.refusals = vec![Refusal { target: None, reason, message: format!("words about {reason}") }];
     planned(observed, "10:00:01")
 }
 
