@@ -111,7 +111,7 @@ pub(super) async fn watch(store: &ObjectStore, run_uid: &str, mut judge: AbortJu
         match closed.recv().await {
             Ok(second) => {
                 if let Some(missed) = judge.close(&second)
-                    && decide(store, run_uid, missed).await
+                    && decide(store, run_uid, StopReason::ThresholdsAborted, missed).await
                 {
                     return std::future::pending().await;
                 }
@@ -125,22 +125,17 @@ pub(super) async fn watch(store: &ObjectStore, run_uid: &str, mut judge: AbortJu
 }
 
 /// Whether the load is stopped now, by this decision or by one that was there before.
-async fn decide(store: &ObjectStore, run_uid: &str, missed: String) -> bool {
-    let decision = StopDecision {
-        version: DOCUMENT_VERSION,
-        reason: StopReason::ThresholdsAborted,
-        message: missed,
-        at: Timestamp::now(),
-    };
+pub(super) async fn decide(store: &ObjectStore, run_uid: &str, reason: StopReason, message: String) -> bool {
+    let decision = StopDecision { version: DOCUMENT_VERSION, reason, message, at: Timestamp::now() };
     let key = keys::stop(run_uid);
     match patiently(ObjectError::class, || store.put_document_once(&key, &decision)).await {
         Ok(Decided::Ours { .. }) => {
-            tracing::warn!(run_uid, missed = decision.message, "a threshold stops the load");
+            tracing::warn!(run_uid, ?reason, words = decision.message, "the load is stopped");
             true
         }
         Ok(Decided::Theirs { .. }) => true,
         Err(error) => {
-            tracing::error!(run_uid, %error, "a threshold is missed and the load could not be stopped; trying at the next second");
+            tracing::error!(run_uid, %error, ?reason, "the load could not be stopped; it is tried again");
             false
         }
     }
@@ -312,7 +307,7 @@ mod tests {
         };
         assert_eq!(stop.reason, StopReason::ThresholdsAborted);
         assert_eq!(stop.message, "clean: over the last 3s errorRate is 20%, not below 10%");
-        assert!(decide(&store, run_uid, "another".into()).await);
+        assert!(decide(&store, run_uid, StopReason::ThresholdsAborted, "another".into()).await);
         let (kept, _) = store.get_document::<StopDecision>(&keys::stop(run_uid)).await.unwrap().unwrap();
         assert_eq!(kept, stop);
     }

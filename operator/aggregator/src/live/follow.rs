@@ -17,7 +17,7 @@ use volley_storage::{ObjectStore, keys};
 use super::abort::{self, AbortJudge};
 use super::listing::{self, Listed};
 use super::merger::{Merger, Outline};
-use super::{Live, checkpoint, report};
+use super::{Live, checkpoint, report, silence};
 
 /// How often the start decision is looked for.
 const START_EVERY: Duration = Duration::from_secs(1);
@@ -44,7 +44,8 @@ pub async fn follow(store: &ObjectStore, definition: &Definition, client: Option
     tokio::join!(
         merge(store, run_uid, &live),
         report::report(client, definition, &live),
-        abort::watch(store, run_uid, judge, &live)
+        abort::watch(store, run_uid, judge, &live),
+        silence::watch(store, definition, &start, &live)
     );
 }
 

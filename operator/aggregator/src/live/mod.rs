@@ -19,6 +19,7 @@ mod listing;
 mod merger;
 mod report;
 mod second;
+mod silence;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
