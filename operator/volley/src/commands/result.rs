@@ -56,17 +56,28 @@ pub async fn run(arguments: &ResultArguments) -> Result<Exit, CommandError> {
         }
         (format, _) => {
             let document = fetch(location.clone(), ResultDocument::MAX_BYTES).await?;
-            let histograms = match storage::beside(&location, &keys::histograms(uid)) {
-                Some(place) => Some((place.clone(), fetch(place, MAXIMUM_HISTOGRAM_BYTES).await?)),
-                None => None,
-            };
+            let mut warnings = Vec::new();
+            let mut histograms = None;
+            // Only the curves of a page need more than the document has, and they can do without.
+            let place = storage::beside(&location, &keys::histograms(uid)).filter(|_| format == Format::Html);
+            if let Some(place) = place {
+                match fetch(place.clone(), MAXIMUM_HISTOGRAM_BYTES).await {
+                    Ok(bytes) => histograms = Some((place, bytes)),
+                    Err(error) => warnings.push(without_histograms(&error.to_string())),
+                }
+            }
             // What the storage holds is not the user's fault.
-            let gathered = Gathered::run((location, &document), histograms)
+            let gathered = Gathered::run((location, &document), histograms, warnings)
                 .map_err(|error| CommandError::cluster(&error.to_string()))?;
             print_text(&formats::of(&gathered, None, None, format))?;
         }
     }
     Ok(Exit::Success)
+}
+
+/// What a reader of a page should know whose curves come from the document alone.
+fn without_histograms(error: &str) -> String {
+    format!("the curves have only the percentiles of result.json, because the run's histograms were not read: {error}")
 }
 
 /// Why there is no result to show.

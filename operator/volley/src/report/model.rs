@@ -84,7 +84,7 @@ impl From<documents::Figures> for Figures {
             p95: figures.p95_us,
             p99: figures.p99_us,
             p999: figures.p999_us,
-            standard_deviation: None,
+            standard_deviation: figures.standard_deviation_us,
             connect: figures.connect_average_us,
             first_byte: figures.first_byte_average_us,
             codes: figures.codes,

@@ -2,10 +2,10 @@
 
 use volley_aggregator::measured::figures;
 use volley_stats::statistics::{Collection, Overview};
-use volley_stats::{LabelStatistics, SampleKind};
+use volley_stats::SampleKind;
 
 use super::title_of;
-use crate::report::model::{ErrorGroup, Figures, Interval, Label, Report, Source, VERSION};
+use crate::report::model::{ErrorGroup, Interval, Label, Report, Source, VERSION};
 
 /// The report of everything that was measured together.
 pub(super) fn report(collection: &Collection, sources: &[Source], warnings: &[String]) -> Report {
@@ -18,7 +18,7 @@ pub(super) fn report(collection: &Collection, sources: &[Source], warnings: &[St
                 label: name.to_string(),
                 transaction: kind == SampleKind::Transaction,
                 lower_bound: overview.is_lower_bound(name, label),
-                figures: exact(label, interval_us),
+                figures: figures(label, interval_us).into(),
             });
         }
     }
@@ -31,23 +31,12 @@ pub(super) fn report(collection: &Collection, sources: &[Source], warnings: &[St
         verdict: None,
         interval: interval(overview),
         peak_users: Some(overview.peak_users).filter(|users| *users > 0),
-        totals: exact(&collection.total(), interval_us),
+        totals: figures(&collection.total(), interval_us).into(),
         labels,
         files: Vec::new(),
         errors: errors(collection),
         warnings: warnings.iter().cloned().chain(folded(overview)).collect(),
     }
-}
-
-/// Figures with what `result.json` does not have: the standard deviation.
-pub(super) fn exact(label: &LabelStatistics, interval_us: u64) -> Figures {
-    let standard_deviation = label.together().elapsed.standard_deviation_us().map(rounded);
-    Figures { standard_deviation, ..figures(label, interval_us).into() }
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a deviation is at most 2^37 µs")]
-fn rounded(microseconds: f64) -> u64 {
-    microseconds.round() as u64
 }
 
 fn interval(overview: &Overview) -> Option<Interval> {

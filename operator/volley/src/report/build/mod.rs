@@ -23,7 +23,7 @@ pub fn report(gathered: &Gathered, title: Option<String>) -> Report {
     let mut report = match gathered {
         Gathered::Measured { collection, sources, warnings, .. } => measured::report(collection, sources, warnings),
         Gathered::FinalStats { files, warnings } => final_stats::report(files, warnings),
-        Gathered::Run { run, sources } => run::report(&run.document, run.histograms.as_deref(), sources),
+        Gathered::Run { run, sources, warnings } => run::report(&run.document, sources, warnings),
     };
     if let Some(title) = title {
         report.title = title;

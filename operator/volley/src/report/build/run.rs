@@ -1,15 +1,11 @@
 //! Of the result of a run.
 
-use volley_stats::SampleKind;
-use volley_stats::statistics::Collection;
 use volley_storage::documents::{LabelFigures, ResultDocument};
 
-use super::measured::exact;
-use crate::report::model::{ErrorGroup, Figures, Label, Region, Report, Run, Source, VERSION};
+use crate::report::model::{ErrorGroup, Label, Region, Report, Run, Source, VERSION};
 
-/// The report of a run. The run's merged histograms add what the document does not have: the standard deviation.
-pub(super) fn report(document: &ResultDocument, histograms: Option<&Collection>, sources: &[Source]) -> Report {
-    let deviation = histograms.and_then(|histograms| exact(&histograms.total(), 0).standard_deviation);
+/// The report of a run. `warnings` stand behind those of the document.
+pub(super) fn report(document: &ResultDocument, sources: &[Source], warnings: &[String]) -> Report {
     let labels = document.labels.iter().filter(|label| label.target.is_none());
     let run = &document.run;
     Report {
@@ -28,23 +24,20 @@ pub(super) fn report(document: &ResultDocument, histograms: Option<&Collection>,
         verdict: Some(document.verdict),
         interval: document.interval.map(Into::into),
         peak_users: document.peak_users,
-        totals: Figures { standard_deviation: deviation, ..document.totals.clone().into() },
-        labels: labels.map(|label| row(label, histograms)).collect(),
+        totals: document.totals.clone().into(),
+        labels: labels.map(row).collect(),
         files: Vec::new(),
         errors: errors(document),
-        warnings: document.warnings.clone(),
+        warnings: document.warnings.iter().chain(warnings).cloned().collect(),
     }
 }
 
-fn row(label: &LabelFigures, histograms: Option<&Collection>) -> Label {
-    let kind = if label.transaction { SampleKind::Transaction } else { SampleKind::Request };
-    let measured = histograms.and_then(|histograms| histograms.labels(kind).get(label.label.as_str()));
-    let standard_deviation = measured.and_then(|label| exact(label, 0).standard_deviation);
+fn row(label: &LabelFigures) -> Label {
     Label {
         label: label.label.clone(),
         transaction: label.transaction,
         lower_bound: label.lower_bound,
-        figures: Figures { standard_deviation, ..label.figures.clone().into() },
+        figures: label.figures.clone().into(),
     }
 }
 
@@ -67,4 +60,22 @@ fn errors(document: &ResultDocument) -> Vec<ErrorGroup> {
         count: group.count,
     });
     groups.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::build::sample_result;
+
+    #[test]
+    fn every_figure_of_the_document_is_told() {
+        let document = sample_result();
+        let report = report(&document, &[], &["something".to_owned()]);
+        let row = &report.labels[0].figures;
+        let region = &report.run.unwrap().regions[0].figures;
+        for figures in [&report.totals, row, region] {
+            assert_eq!((figures.standard_deviation, figures.max), (Some(10_000), Some(30_000)));
+        }
+        assert_eq!(report.warnings, ["worker local/1 is lost: no manifest", "something"]);
+    }
 }

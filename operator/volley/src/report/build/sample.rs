@@ -7,7 +7,7 @@ use volley_storage::documents::ResultDocument;
 pub(in crate::report) fn sample_result() -> ResultDocument {
     let figures = json!({
         "requests": 2, "errors": 1, "interrupted": 0, "bytes": 20, "errorRatePpm": 500_000, "requestRateMilli": 1000,
-        "averageUs": 20_000, "minUs": 10_000, "p50Us": 10_000, "p90Us": 30_000, "p95Us": 30_000, "p99Us": 30_000,
+        "averageUs": 20_000, "standardDeviationUs": 10_000, "minUs": 10_000, "p50Us": 10_000, "p90Us": 30_000, "p95Us": 30_000, "p99Us": 30_000,
         "p999Us": 30_000, "maxUs": 30_000, "connectAverageUs": null, "firstByteAverageUs": null,
         "codes": {"200": 1, "none": 1},
     });

@@ -67,17 +67,24 @@ pub enum Gathered {
         run: Run,
         /// The files.
         sources: Vec<Source>,
+        /// What a reader should know beside what the result says.
+        warnings: Vec<String>,
     },
 }
 
 impl Gathered {
     /// The result of a run from bytes: `result.json`, and the run's merged histograms where they are known, each with its name.
+    /// `warnings` are for the reader.
     ///
     /// # Errors
     /// [`GatherError`] where the bytes are something else.
-    pub fn run(result: (String, &[u8]), histograms: Option<(String, Vec<u8>)>) -> Result<Self, GatherError> {
+    pub fn run(
+        result: (String, &[u8]),
+        histograms: Option<(String, Vec<u8>)>,
+        warnings: Vec<String>,
+    ) -> Result<Self, GatherError> {
         let (run, sources) = read_run(result.0, result.1, histograms)?;
-        Ok(Self::Run { run, sources })
+        Ok(Self::Run { run, sources, warnings })
     }
 }
 
@@ -339,7 +346,7 @@ impl Gathering<'_> {
                 && final_stats.iter().all(|(_, report)| report.total.is_none() && report.labels.is_empty())
         };
         if let Some(run) = run {
-            return Ok(Gathered::Run { run, sources });
+            return Ok(Gathered::Run { run, sources, warnings });
         }
         if empty(&final_stats) {
             let names: Vec<&str> = sources.iter().map(|source| source.file.as_str()).collect();
