@@ -1,6 +1,6 @@
 //! The byte formats of ours.
 
-use volley_stats::series::{LiveSeries, SeriesSum};
+use volley_stats::series::{EncodedSeries, LiveSeries, SeriesSum};
 use volley_stats::{Collection, Engine, Frame, Histogram, Parser, Percentile, Recorder, Series, file};
 
 /// A histogram that is read is the same from its canonical bytes, and its percentiles are in order.
@@ -51,7 +51,7 @@ pub fn series(bytes: &[u8]) {
     assert_eq!(Series::decode(&merged.encode()).as_ref(), Ok(&merged), "what was merged can be read");
     let mut sum = SeriesSum::default();
     sum.add(&series);
-    sum.add_encoded(bytes).unwrap();
+    sum.add_encoded(&EncodedSeries::read(bytes).unwrap());
     assert_eq!(sum.finish(), merged);
     let requests = |series: &Series| series.points().map(|point| u128::from(point.figures.requests)).sum::<u128>();
     if requests(&series) < 1 << 60 {
@@ -87,7 +87,7 @@ pub fn live_series(bytes: &[u8]) {
 pub fn recorder_checkpoint(bytes: &[u8]) {
     let Ok(mut recorder) = Recorder::restore(bytes) else { return };
     let written = recorder.checkpoint();
-    let again = Recorder::restore(&written).unwrap();
+    let mut again = Recorder::restore(&written).unwrap();
     assert_eq!(again.checkpoint(), written);
     assert_eq!((again.collection(), again.series()), (recorder.collection(), recorder.series()));
     let samples = recorder.collection().overview.samples;

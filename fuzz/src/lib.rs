@@ -11,11 +11,14 @@ pub mod final_stats;
 pub mod json;
 pub mod pieces;
 pub mod samples;
+pub mod tail;
 pub mod user_manifest;
 
-// The documents and keys without the clients of volley-storage: instrumented, the AWS SDK alone would take ten minutes.
+// Without the clients of volley-storage: instrumented, the AWS SDK alone would take ten minutes.
 #[path = "../../operator/storage/src/documents/mod.rs"]
 pub mod documents;
+#[path = "../../operator/collector/src/tail/checkpoint.rs"]
+mod tail_checkpoint;
 #[path = "../../operator/storage/src/keys.rs"]
 pub mod keys;
 #[path = "../../operator/volley/src/manifest.rs"]
@@ -47,6 +50,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("samples_apiritif", samples::apiritif),
     ("samples_k6", samples::k6),
     ("samples_molotov", samples::molotov),
+    ("samples_taurus", samples::taurus),
     ("final_stats", final_stats::report),
     ("frame", binary::frame),
     ("live_series", binary::live_series),
@@ -54,6 +58,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("worker_file", binary::worker_file),
     ("series", binary::series),
     ("recorder_checkpoint", binary::recorder_checkpoint),
+    ("tail_checkpoint", tail::checkpoint),
     ("user_manifest", user_manifest::file),
     ("documents", json::documents),
 ];

@@ -31,6 +31,11 @@ pub fn molotov(bytes: &[u8]) {
     sample_file(Engine::Molotov, bytes);
 }
 
+/// Properties of the samples that the worker writes for any other executor.
+pub fn taurus(bytes: &[u8]) {
+    sample_file(Engine::Taurus, bytes);
+}
+
 /// What a parser made of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Reading {

@@ -1,10 +1,12 @@
 //! Measures what a collector costs beside an engine: processor and memory of its process while a simulated engine writes samples.
 //!
 //! ```text
-//! cargo run --release -p volley-collector --example measure_collector -- [SAMPLES_PER_SECOND] [SECONDS] [LABELS] [LIVE_INTERVAL]
+//! cargo run --release -p volley-collector --example measure_collector -- [SAMPLES_PER_SECOND] [SECONDS] [LABELS] [LIVE_INTERVAL] [HOURS]
 //! ```
 //!
-//! LIVE_INTERVAL: seconds from one live frame to the next, 1; 0: none.
+//! LIVE_INTERVAL: seconds from one live frame to the next, 1; 0: none. With HOURS the rows are those of so many hours, with response
+//! times that fill the histograms of every label, and written within SECONDS: the memory is that of a long run, the processor's time
+//! is not.
 //!
 //! This process is storage, operator and main container; the collector is a child of its own, so that only it is measured.
 
@@ -25,7 +27,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use volley_api::WorkerSize;
 use volley_collector::Settings;
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Manifest, MissingRegion, Region,
+    self, Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Manifest, MissingRegion, Region,
     RunIdentity, Scenario, Source, Start, StartDecision, WorkerResources,
 };
 use volley_storage::embedded::Server;
@@ -52,10 +54,31 @@ async fn main() -> Outcome<()> {
     }
     let mut arguments = std::env::args().skip(1);
     let mut argument = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
-    measure(argument(1_000)?, argument(60)?, argument(50)?, argument(1)?).await
+    let load = Load {
+        rate: argument(1_000)?,
+        seconds: argument(60)?,
+        labels: argument(50)?.max(1),
+        live_interval_s: argument(1)?,
+        hours: argument(0)?,
+    };
+    measure(&load).await
 }
 
-async fn measure(rate: u64, seconds: u64, labels: u64, live_interval_s: u64) -> Outcome<()> {
+/// What the simulated engine does, and what is told meanwhile.
+struct Load {
+    /// Samples a second.
+    rate: u64,
+    /// How long it writes.
+    seconds: u64,
+    labels: u64,
+    /// From one live frame to the next; 0: none.
+    live_interval_s: u64,
+    /// How long it says to have run; 0: as long as it writes.
+    hours: u64,
+}
+
+async fn measure(load: &Load) -> Outcome<()> {
+    let Load { rate, seconds, labels, hours, .. } = *load;
     let place = tempfile::tempdir()?;
     let (control, work) = (place.path().join("control"), place.path().join("work"));
     for folder in ["control", "work/status", "work/artifacts", "data"] {
@@ -64,7 +87,7 @@ async fn measure(rate: u64, seconds: u64, labels: u64, live_interval_s: u64) -> 
     let storage = Server::start_on_free_ports(&place.path().join("data")).await?;
     let objects = storage.objects();
     objects.put(&keys::script(&sha256_hex(SCRIPT.as_bytes())), SCRIPT, PutOptions::default()).await?;
-    objects.put_document(&keys::definition(RUN_UID), &definition(seconds, live_interval_s)).await?;
+    objects.put_document(&keys::definition(RUN_UID), &definition(load)).await?;
     let mut collector = spawn(&storage, &control, &work)?;
 
     appears(&control.join("launch.json")).await?;
@@ -85,7 +108,7 @@ async fn measure(rate: u64, seconds: u64, labels: u64, live_interval_s: u64) -> 
 
     let pid = collector.id().ok_or("the collector has ended")?;
     let (before, began) = (processor_ticks(pid)?, Instant::now());
-    write_samples(&work.join("artifacts/kpi.jtl"), rate, seconds, labels).await?;
+    write_samples(&work.join("artifacts/kpi.jtl"), load).await?;
     let percent = (processor_ticks(pid)? - before) / TICKS_PER_SECOND / began.elapsed().as_secs_f64() * 100.0;
     let resident = memory_kib(pid, "VmRSS:")?;
 
@@ -94,7 +117,10 @@ async fn measure(rate: u64, seconds: u64, labels: u64, live_interval_s: u64) -> 
     appears(&control.join("uploaded")).await?;
     let key = WorkerAttempt { target: "here".into(), index: 0, pod_uid: "pod".into() }.manifest(RUN_UID);
     let (manifest, _) = objects.get_document::<Manifest>(&key).await?.ok_or("no manifest")?;
-    println!("samples/s {rate}, seconds {seconds}, labels {labels}; counted {}", manifest.counters.requests);
+    println!(
+        "samples/s {rate}, seconds {seconds}, labels {labels}, simulated hours {hours}; counted {}",
+        manifest.counters.requests
+    );
     println!("live frames: {:?}", manifest.frames);
     println!("gate opened {} ms after the instant", late.as_millis());
     println!("processor {percent:.2} % of a core while the load ran");
@@ -131,25 +157,43 @@ fn spawn(storage: &Server, control: &Path, work: &Path) -> Outcome<Child> {
 }
 
 /// Rows as Locust writes them, in batches of 10 ms.
-async fn write_samples(path: &Path, rate: u64, seconds: u64, labels: u64) -> Outcome<()> {
+async fn write_samples(path: &Path, load: &Load) -> Outcome<()> {
+    let Load { rate, seconds, labels, hours } = *load;
     let mut file = File::create(path)?;
     file.write_all(b"allThreads,timeStamp,label,method,elapsed,bytes,responseCode,responseMessage,success,Latency\n")?;
     let mut ticks = interval(Duration::from_millis(10));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let mut written = 0;
-    for tick in 1..=seconds * 100 {
+    let (began_ms, rows_in_all) = (Timestamp::now().as_millisecond(), rate * hours * 3_600);
+    let (mut written, in_ticks) = (0, seconds * 100);
+    for tick in 1..=in_ticks {
         ticks.tick().await;
         let mut rows = String::new();
-        let now = Timestamp::now().as_millisecond();
-        while written < tick * rate / 100 {
-            let (label, elapsed) = (written % labels, 5 + written * 7_919 % 400);
+        let now_ms = Timestamp::now().as_millisecond();
+        let due = if hours == 0 { tick * rate / 100 } else { rows_in_all * tick / in_ticks };
+        while written < due {
             let answer = if written % 50 == 0 { "500,Server Error,false" } else { "200,OK,true" };
-            writeln!(rows, "50,{now},GET /shop/products/{label},GET,{elapsed},512,{answer},0")?;
+            let (stamp_ms, label, elapsed_ms) = if hours == 0 {
+                (now_ms, written % labels, 5 + written * 7_919 % 400)
+            } else {
+                let random = mixed(written);
+                // 1 ms to 33 s, as many in each doubling.
+                let elapsed_ms = (1 + random % 1_024) << ((random >> 10) % 6);
+                (began_ms + i64::try_from(written * 1_000 / rate.max(1))?, (random >> 24) % labels, elapsed_ms)
+            };
+            writeln!(rows, "50,{stamp_ms},GET /shop/products/{label},GET,{elapsed_ms},512,{answer},0")?;
             written += 1;
         }
         file.write_all(rows.as_bytes())?;
     }
     Ok(())
+}
+
+/// SplitMix64: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators".
+fn mixed(number: u64) -> u64 {
+    let state = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 fn status(work: &Path, name: &str, fields: &str) -> Outcome<()> {
@@ -186,7 +230,8 @@ fn mebibytes(kibibytes: f64) -> f64 {
     kibibytes / 1024.0
 }
 
-fn definition(seconds: u64, live_interval_s: u64) -> Definition {
+fn definition(load: &Load) -> Definition {
+    let seconds = load.seconds;
     Definition {
         version: DOCUMENT_VERSION,
         installation: "measured".into(),
@@ -201,7 +246,7 @@ fn definition(seconds: u64, live_interval_s: u64) -> Definition {
         scenario: Scenario::Locust {
             script: Source { sha256: sha256_hex(SCRIPT.as_bytes()), size: SCRIPT.len() as u64 },
         },
-        load: Load { users_per_worker: 50, ramp_up_ms: 0, hold_for_ms: seconds * 1_000 },
+        load: documents::Load { users_per_worker: 50, ramp_up_ms: 0, hold_for_ms: seconds * 1_000 },
         regions: vec![Region {
             target: "here".into(),
             region: "eu-west-1".into(),
@@ -219,8 +264,12 @@ fn definition(seconds: u64, live_interval_s: u64) -> Definition {
         },
         healthy_percent: 90,
         thresholds: Vec::new(),
-        artifacts: Artifacts { samples: true },
-        live: u32::try_from(live_interval_s).ok().filter(|seconds| *seconds > 0).map(|interval_s| Live { interval_s }),
+        // Gigabytes of a long run say nothing about memory.
+        artifacts: Artifacts { samples: load.hours == 0 },
+        live: u32::try_from(load.live_interval_s)
+            .ok()
+            .filter(|seconds| *seconds > 0)
+            .map(|interval_s| Live { interval_s }),
         images: Images { worker: "worker".into(), volley: "volley".into() },
         max_load_ms: seconds * 1_000 + 60_000,
         max_uncontrolled_ms: 60_000,

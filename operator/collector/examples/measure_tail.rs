@@ -9,7 +9,7 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ fn main() -> Outcome<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
     file.write_all(HEADER.as_bytes())?;
     let mut follower = Follower::new(UntrustedFolder::open(place.path())?, &[Engine::Locust]);
-    let (mut reading, mut keeping, mut kept) = (Duration::ZERO, Duration::ZERO, 0);
+    let (mut reading, mut keeping, mut kept) = (Duration::ZERO, Duration::ZERO, 0_u64);
     let (mut number, mut rows, mut hole) = (0_u64, String::new(), HEAD);
     for look in 0..hours * 3_600 / LOOK {
         rows.clear();
@@ -60,9 +60,10 @@ fn main() -> Outcome<()> {
         reading += began.elapsed();
         if look % CHECKPOINT == 0 {
             let began = Instant::now();
-            let (state, consumed) = follower.checkpoint()?;
+            let mut state = File::create(place.path().join("state"))?;
+            let consumed = follower.checkpoint(&mut state)?;
             keeping = keeping.max(began.elapsed());
-            kept = state.iter().map(Vec::len).sum::<usize>();
+            kept = state.metadata()?.len();
             let end = consumed.first().map_or(0, |consumed| consumed.up_to) / HEAD * HEAD;
             if end > hole {
                 fallocate(&file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, hole, end - hole)?;

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2Serializer};
 use volley_stats::histogram::{HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS};
-use volley_stats::series::SeriesSum;
+use volley_stats::series::{EncodedSeries, SeriesSum};
 use volley_stats::{Collection, Histogram, Limits, Recorder, Sample, SampleKind, file};
 
 const WORKERS: usize = 1_000;
@@ -91,7 +91,9 @@ fn merging(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut sum = SeriesSum::default();
             for bytes in series.iter().cycle().take(WORKERS) {
-                let _ = sum.add_encoded(black_box(bytes));
+                if let Ok(series) = EncodedSeries::read(black_box(bytes)) {
+                    sum.add_encoded(&series);
+                }
             }
             sum.finish().encode()
         });

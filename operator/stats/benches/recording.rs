@@ -71,11 +71,11 @@ fn recording(criterion: &mut Criterion) {
     });
     group.finish();
 
-    let recorder = parse_and_record(&kpi_file(200, "200,OK"));
+    let mut recorder = parse_and_record(&kpi_file(200, "200,OK"));
     let checkpoint = recorder.checkpoint();
     let mut group = criterion.benchmark_group("checkpoint_of_200_labels");
     group.throughput(Throughput::Bytes(checkpoint.len() as u64));
-    group.bench_function("store", |bencher| bencher.iter(|| black_box(&recorder).checkpoint()));
+    group.bench_function("store", |bencher| bencher.iter(|| black_box(&mut recorder).checkpoint()));
     group.bench_function("restore", |bencher| bencher.iter(|| Recorder::restore(black_box(&checkpoint))));
     group.finish();
 }

@@ -1,13 +1,14 @@
-//! The workers' series: each verified and decoded, added up region by region, the regions to the whole.
+//! The workers' series: each verified and checked, added up region by region, the regions to the whole.
 //!
 //! Only one region's sum and that of all regions are in memory at a time. A worker whose series is wrong stays in all other
 //! figures, because its statistics are sound; it says what it lacks.
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use volley_stats::Series;
-use volley_stats::series::SeriesSum;
+use volley_stats::series::{EncodedSeries, SeriesSum};
 use volley_storage::ObjectStore;
 use volley_storage::documents::{ObjectDigest, SeriesFigures};
 
@@ -91,7 +92,7 @@ async fn merge_region(
     let mut reading = stream::iter(wanted)
         .map(|Wanted { place, key, digest }| {
             let store = store.clone();
-            // A task of its own, so that series are decoded on all processors.
+            // A task of its own, so that series are checked on all processors.
             let task = tokio::spawn(async move { (place, read(&store, key, &digest).await) });
             async move { task.await.map_err(|error| AggregateError::Merging(error.to_string())) }
         })
@@ -99,7 +100,7 @@ async fn merge_region(
     let mut sum = SeriesSum::default();
     while let Some((place, series)) = reading.try_next().await? {
         match series {
-            Ok(series) => sum.add(&series),
+            Ok(series) => sum.add_encoded(&series),
             Err(unusable) => {
                 let words = unusable.words()?;
                 if let Some(WorkerOutcome::Measured(measured)) = outcomes.get_mut(place) {
@@ -111,8 +112,8 @@ async fn merge_region(
     Ok(sum.finish())
 }
 
-async fn read(store: &ObjectStore, key: String, digest: &ObjectDigest) -> Result<Series, Unusable> {
+async fn read(store: &ObjectStore, key: String, digest: &ObjectDigest) -> Result<EncodedSeries<Bytes>, Unusable> {
     let object = VerifiedObject::open(store, key, digest, MAXIMUM_SERIES_BYTES, true).await?;
     let bytes = object.range(store, 0..object.size()).await?;
-    Series::decode(&bytes).map_err(|error| Unusable::Wrong(error.to_string()))
+    EncodedSeries::read(bytes).map_err(|error| Unusable::Wrong(error.to_string()))
 }

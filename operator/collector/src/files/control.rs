@@ -1,6 +1,6 @@
 //! The control folder. Every file appears at once, with its whole content.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -179,12 +179,12 @@ impl ControlFolder {
         }
     }
 
-    /// Keeps the state of a tail, given in parts that follow each other.
+    /// Keeps the state of a tail, which `fill` writes.
     ///
     /// # Errors
-    /// [`FileError::Io`].
-    pub fn write_checkpoint(&self, state: &[Vec<u8>]) -> Result<(), FileError> {
-        write_parts(&self.path.join(CHECKPOINT), state.iter().map(Vec::as_slice))
+    /// [`FileError::Io`], also what `fill` says; then the state that was kept before stays.
+    pub fn write_checkpoint(&self, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), FileError> {
+        write_filled(&self.path.join(CHECKPOINT), fill)
     }
 
     /// Writes `consumed.json`.
@@ -215,19 +215,17 @@ fn read_document<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, FileError
 
 /// Writes beside the name, readable for the group, then renames: a reader sees nothing or all of it.
 fn write(path: &Path, content: &[u8]) -> Result<(), FileError> {
-    write_parts(path, [content])
+    write_filled(path, |file| file.write_all(content))
 }
 
-fn write_parts<'a>(path: &Path, parts: impl IntoIterator<Item = &'a [u8]>) -> Result<(), FileError> {
+fn write_filled(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), FileError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut temporary = tempfile::Builder::new()
         .prefix(".")
         .permissions(readable_for_the_group())
         .tempfile_in(folder)
         .map_err(FileError::io("write", path))?;
-    for part in parts {
-        temporary.write_all(part).map_err(FileError::io("write", path))?;
-    }
+    fill(temporary.as_file_mut()).map_err(FileError::io("write", path))?;
     temporary.persist(path).map_err(|error| FileError::io("write", path)(error.error))?;
     Ok(())
 }

@@ -10,6 +10,8 @@
 //! It is read only by the release that wrote it: a pod keeps its images. It is no protection against a disk that loses
 //! bytes: it lives as long as the pod, and a node that fails takes both.
 
+use std::io::{self, Write};
+
 use serde::{Deserialize, Serialize};
 use volley_stats::samples::{ParseError, ParserCheckpoint};
 use volley_stats::{Recorder, recorder};
@@ -56,16 +58,16 @@ pub(super) struct Files {
     pub(super) warnings: Vec<String>,
 }
 
-/// The bytes of a checkpoint, in two parts that follow each other: the second is megabytes, and is not copied once more.
-pub(super) fn encode(files: &Files, recorder: &Recorder) -> Result<[Vec<u8>; 2], CheckpointError> {
+/// Writes a checkpoint. It is megabytes, which are never in memory as a whole.
+pub(super) fn write(files: &Files, recorder: &mut Recorder, sink: &mut impl Write) -> io::Result<()> {
     let files = serde_json::to_vec(files)?;
-    let mut head = Vec::from(MAGIC);
-    head.extend_from_slice(&(files.len() as u64).to_le_bytes());
-    head.extend_from_slice(&files);
-    Ok([head, recorder.checkpoint()])
+    sink.write_all(&MAGIC)?;
+    sink.write_all(&(files.len() as u64).to_le_bytes())?;
+    sink.write_all(&files)?;
+    recorder.write_checkpoint(|piece| sink.write_all(piece))
 }
 
-/// Reads them.
+/// Reads one.
 pub(super) fn decode(bytes: &[u8]) -> Result<(Files, Recorder), CheckpointError> {
     let rest = bytes.strip_prefix(&MAGIC).ok_or(CheckpointError::Damaged)?;
     let (length, rest) = rest.split_first_chunk().ok_or(CheckpointError::Damaged)?;

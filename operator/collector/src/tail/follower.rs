@@ -1,6 +1,6 @@
 //! The files being followed, without thread or clock.
 
-use std::io::{Seek as _, SeekFrom};
+use std::io::{self, Seek as _, SeekFrom, Write};
 
 use volley_stats::samples::{MAXIMUM_ROW_BYTES, ParseError};
 use volley_stats::{Collection, Engine, FrameRecorder, Limits, Parser, Recorder, Series};
@@ -79,17 +79,18 @@ impl Follower {
         Ok(follower)
     }
 
-    /// Where this follower stands, for [`Self::resume`], in parts that follow each other.
+    /// Writes where this follower stands, for [`Self::resume`]; up to where the files are not needed any more then.
     ///
     /// # Errors
-    /// [`CheckpointError::Files`], which does not happen with what this type holds.
-    pub fn checkpoint(&self) -> Result<([Vec<u8>; 2], Vec<Consumed>), CheckpointError> {
+    /// What the sink says.
+    pub fn checkpoint(&mut self, sink: &mut impl Write) -> io::Result<Vec<Consumed>> {
         let files: Vec<_> = self.files.iter().map(Followed::saved).collect();
         let consumed =
             files.iter().map(|file| Consumed { path: file.path.clone(), inode: file.inode, up_to: file.offset });
         let consumed = consumed.collect();
         let files = Files { files, warnings: self.warnings.clone() };
-        Ok((checkpoint::encode(&files, &self.sinks.recorder)?, consumed))
+        checkpoint::write(&files, &mut self.sinks.recorder, sink)?;
+        Ok(consumed)
     }
 
     /// Reads what is new. True: something was.
@@ -110,8 +111,8 @@ impl Follower {
 
     /// What was recorded so far.
     #[must_use]
-    pub fn recorder(&self) -> &Recorder {
-        &self.sinks.recorder
+    pub fn recorder(&mut self) -> &mut Recorder {
+        &mut self.sinks.recorder
     }
 
     /// Collects from now on what is told while the load runs.

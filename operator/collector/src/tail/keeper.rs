@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::follower::Follower;
-use crate::files::{Consumed, ControlFolder};
+use crate::files::{Consumed, ControlFolder, FileError};
 
 /// How often the state is kept.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -36,7 +36,7 @@ impl Keeper {
 
     /// Keeps the follower's state when it is time. Without it a restart reads the files again from their beginning, as far as
     /// they are still there; so nothing that fails here ends the tail, and nothing is given back that no checkpoint covers.
-    pub(super) fn keep(&mut self, follower: &Follower) {
+    pub(super) fn keep(&mut self, follower: &mut Follower) {
         let began = Instant::now();
         if began < self.next || follower.bytes() == self.kept {
             return;
@@ -53,9 +53,12 @@ impl Keeper {
         self.next = ended + PERIOD.max(ended.duration_since(began) * SHARE);
     }
 
-    fn try_keep(&mut self, follower: &Follower) -> Result<(), Box<dyn std::error::Error>> {
-        let (bytes, consumed) = follower.checkpoint()?;
-        self.control.write_checkpoint(&bytes)?;
+    fn try_keep(&mut self, follower: &mut Follower) -> Result<(), FileError> {
+        let mut consumed = Vec::new();
+        self.control.write_checkpoint(|file| {
+            consumed = follower.checkpoint(file)?;
+            Ok(())
+        })?;
         if self.gives_back {
             let consumed = may_go(consumed);
             if is_worth_saying(&self.consumed, &consumed) {

@@ -179,10 +179,10 @@ fn follow(mut follower: Follower, mut keeper: Keeper, outlet: Option<&Outlet>, o
         if let Some(outlet) = outlet {
             tell(&mut follower, outlet, looked_at, orders);
         }
-        keeper.keep(&follower);
+        keeper.keep(&mut follower);
         let asked = orders.snapshot.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(asked) = asked {
-            match Snapshot::of(&follower, looked_at) {
+            match Snapshot::of(&mut follower, looked_at) {
                 // Whoever asked may have given up.
                 Ok(snapshot) => drop(asked.send(snapshot)),
                 Err(error) => tracing::error!(%error, "what was measured so far cannot be told"),

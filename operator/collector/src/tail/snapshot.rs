@@ -90,13 +90,13 @@ pub struct Snapshot {
 impl Snapshot {
     /// # Errors
     /// [`FileError`] where our own bytes make no sense to us: a defect.
-    pub(super) fn of(follower: &Follower, at: Timestamp) -> Result<Self, FileError> {
+    pub(super) fn of(follower: &mut Follower, at: Timestamp) -> Result<Self, FileError> {
         let histograms = follower.recorder().encode_collection();
         Ok(Self {
             at,
             measured: Measured::of_file(&histograms)?,
             histograms,
-            series: follower.recorder().series().encode(),
+            series: follower.recorder().encode_series(),
             files: follower.files(),
             warnings: follower.warnings().to_vec(),
         })

@@ -46,6 +46,8 @@ const MAGIC: [u8; 8] = *b"VOLLEYH1";
 const VERSION: u32 = 1;
 /// Bytes of the tail.
 pub const TAIL_BYTES: usize = 2 * 9 + 7 * 8 + 5 * 8 + 4 + MAGIC.len();
+/// Bytes that are gathered before they are written, but for the record of one label.
+const PIECE_BYTES: usize = 64 * 1024;
 const KINDS: [SampleKind; 2] = [SampleKind::Request, SampleKind::Transaction];
 
 /// Why bytes are no collection.
@@ -122,17 +124,22 @@ pub fn encode(collection: &Collection) -> Vec<u8> {
     file.finish(&collection.overview, &collection.errors)
 }
 
-/// The bytes of a collection whose labels are given in the order of their keys.
-pub(crate) fn encode_labels<'a>(
+/// Hands the bytes of a collection whose labels are given in the order of their keys to `sink`, piece by piece.
+pub(crate) fn write_labels<'a, E>(
     labels: impl Iterator<Item = (&'a LabelKey, &'a LabelStatistics)>,
     overview: &Overview,
     errors: &ErrorGroups,
-) -> Vec<u8> {
+    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     let mut file = writer::Layout::new(Vec::from(MAGIC));
     for (key, label) in labels {
         file.add_label(key.kind, &key.name, label);
+        if file.written().len() >= PIECE_BYTES {
+            sink(file.written())?;
+            file.forget_written();
+        }
     }
-    file.finish(overview, errors)
+    sink(&file.finish(overview, errors))
 }
 
 /// Reads a whole file.

@@ -3,7 +3,7 @@
 use super::FileError;
 use super::bytes::{Fields, put_text};
 use crate::histogram::{EncodedHistogram, MAXIMUM_COUNT, Slot, add_counts};
-use crate::statistics::{Distribution, LabelStatistics, Mean, Outcome};
+use crate::statistics::{LabelStatistics, Mean, Moments, Outcome};
 
 pub(super) fn write(label: &LabelStatistics, bytes: &mut Vec<u8>) {
     for outcome in [&label.successes, &label.failures, &label.interrupted] {
@@ -18,15 +18,15 @@ pub(super) fn write(label: &LabelStatistics, bytes: &mut Vec<u8>) {
 }
 
 fn write_outcome(outcome: &Outcome, bytes: &mut Vec<u8>) {
-    let elapsed = &outcome.elapsed;
-    let Some((minimum, maximum)) = elapsed.bounds_us else {
+    let Moments { sum_us, sum_of_squares, bounds_us, clamped } = outcome.elapsed.moments;
+    let Some((minimum, maximum)) = bounds_us else {
         bytes.push(0);
         return;
     };
     bytes.push(1);
-    bytes.extend_from_slice(&elapsed.sum_us.to_le_bytes());
-    bytes.extend_from_slice(&elapsed.sum_of_squares.to_le_bytes());
-    for number in [elapsed.clamped, minimum, maximum] {
+    bytes.extend_from_slice(&sum_us.to_le_bytes());
+    bytes.extend_from_slice(&sum_of_squares.to_le_bytes());
+    for number in [clamped, minimum, maximum] {
         bytes.extend_from_slice(&number.to_le_bytes());
     }
     for mean in [&outcome.first_byte, &outcome.connect] {
@@ -37,7 +37,7 @@ fn write_outcome(outcome: &Outcome, bytes: &mut Vec<u8>) {
     let length_at = bytes.len();
     bytes.extend_from_slice(&0_u32.to_le_bytes());
     let start = bytes.len();
-    elapsed.histogram.encode_into(bytes);
+    outcome.elapsed.histogram.encode_into(bytes);
     // MAXIMUM_ENCODED_BYTES is far below 2³².
     let length = u32::try_from(bytes.len() - start).unwrap_or(u32::MAX);
     bytes[length_at..start].copy_from_slice(&length.to_le_bytes());
@@ -91,20 +91,13 @@ impl<'a> Record<'a> {
 
 impl EncodedOutcome<'_> {
     fn merge_into(&self, outcome: &mut Outcome) {
-        // Everything but the histogram as a distribution whose histogram is empty.
-        outcome.merge(&Outcome {
-            elapsed: Distribution {
-                sum_us: self.sum_us,
-                sum_of_squares: self.sum_of_squares,
-                bounds_us: Some(self.bounds_us),
-                clamped: self.clamped,
-                ..Distribution::default()
-            },
-            first_byte: self.first_byte,
-            connect: self.connect,
-            bytes: self.bytes,
-        });
+        let Self { sum_us, sum_of_squares, clamped, .. } = *self;
+        let moments = Moments { sum_us, sum_of_squares, bounds_us: Some(self.bounds_us), clamped };
+        outcome.elapsed.moments.merge(&moments);
         outcome.elapsed.histogram.merge_encoded(&self.histogram);
+        outcome.first_byte.merge(&self.first_byte);
+        outcome.connect.merge(&self.connect);
+        outcome.bytes = add_counts(outcome.bytes, self.bytes);
     }
 }
 

@@ -48,8 +48,8 @@ impl<W: io::Write> Writer<W> {
             return Err(WriteError::Order { name: key.name.to_string() });
         }
         self.layout.add_label(key.kind, &key.name, label);
-        self.sink.write_all(&self.layout.written)?;
-        self.layout.written.clear();
+        self.sink.write_all(self.layout.written())?;
+        self.layout.forget_written();
         self.last = Some(key.clone());
         Ok(())
     }
@@ -77,6 +77,16 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(written: Vec<u8>) -> Self {
         Self { written, index: Vec::new(), body_bytes: 0, labels: 0 }
+    }
+
+    /// The bytes to write next.
+    pub(super) fn written(&self) -> &[u8] {
+        &self.written
+    }
+
+    /// They are written.
+    pub(super) fn forget_written(&mut self) {
+        self.written.clear();
     }
 
     pub(super) fn add_label(&mut self, kind: SampleKind, name: &str, label: &LabelStatistics) {

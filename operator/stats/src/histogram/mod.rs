@@ -3,11 +3,11 @@
 //! The slots are HdrHistogram's for 3 significant digits and the fixed range of 1 µs to 2³⁷ µs (38 hours): every value
 //! below 2,048 µs has a slot of its own, above that a slot is at most 1/1,024 of its value wide. The midpoint of a slot
 //! is therefore within 0.05 % of every value in it. Slots exist in pages of 128 that are made when first needed, since
-//! a response time distribution touches a small part of the range; a page counts in 32 bits until a count outgrows them.
+//! a response time distribution touches a small part of the range; a page counts in 16 bits until a count outgrows them.
 //!
 //! # Guarantees
 //!
-//! * Counts never wrap: they widen from 32 to 64 bits, and stop at 2⁶³ − 1, the largest that the wire format can hold.
+//! * Counts never wrap: they widen from 16 to 32 and 64 bits, and stop at 2⁶³ − 1, the largest that the wire format can hold.
 //! * [`Histogram::merge`] is commutative and associative.
 //! * Equal counts have equal [canonical bytes](Histogram::encode), whatever the history of the two histograms.
 
@@ -17,7 +17,7 @@ mod wire;
 
 use page::Page;
 pub use slots::{HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS, Slot};
-pub(crate) use slots::{SLOTS, index_among};
+pub(crate) use slots::{SLOTS, index_among, index_of};
 pub(crate) use wire::EncodedHistogram;
 pub use wire::{MAXIMUM_ENCODED_BYTES, WireError};
 
@@ -132,6 +132,14 @@ impl Histogram {
             .filter(|(_, count)| *count > 0)
     }
 
+    /// Counts one value of each of these slots, given by index. An index must be below that of [`HIGHEST_US`]'s successor.
+    pub(crate) fn add_one_of_each(&mut self, indices: &[u16]) {
+        for index in indices.iter().map(|index| usize::from(*index)) {
+            self.page_mut(index / PAGE_SLOTS).add(index % PAGE_SLOTS, 1);
+        }
+        self.total = add_counts(self.total, indices.len() as u64);
+    }
+
     #[inline]
     fn add(&mut self, index: usize, count: u64) {
         if count > 0 {
@@ -195,12 +203,25 @@ mod tests {
 
     #[test]
     fn counts_widen_instead_of_wrapping() {
-        let mut histogram = Histogram::new();
-        histogram.record_n(5, u64::from(u32::MAX));
-        histogram.record(5);
-        histogram.record(6);
-        assert_eq!(histogram.total(), u64::from(u32::MAX) + 2);
-        assert_eq!(histogram.slots().map(|(_, count)| count).collect::<Vec<_>>(), [u64::from(u32::MAX) + 1, 1]);
+        let counts = |histogram: &Histogram| histogram.slots().map(|(_, count)| count).collect::<Vec<_>>();
+        for widest in [u64::from(u16::MAX), u64::from(u32::MAX)] {
+            let mut histogram = Histogram::new();
+            histogram.record_n(5, widest);
+            histogram.record(6);
+            let mut merged = histogram.clone();
+            histogram.record(5);
+            assert_eq!(histogram.total(), widest + 2);
+            assert_eq!(counts(&histogram), [widest + 1, 1]);
+            merged.merge(&merged.clone());
+            assert_eq!(counts(&merged), [2 * widest, 2]);
+            merged.merge(&histogram);
+            assert_eq!(counts(&merged), [3 * widest + 1, 3]);
+            // A narrow page and a wide one.
+            let mut narrow = Histogram::new();
+            narrow.record(6);
+            narrow.merge(&merged);
+            assert_eq!(counts(&narrow), [3 * widest + 1, 4]);
+        }
     }
 
     #[test]

@@ -2,92 +2,143 @@
 
 use super::{PAGE_SLOTS, add_counts};
 
-/// Counts of 128 neighbouring slots: in 32 bits until one of them outgrows that, then all in 64.
+/// Counts of 128 neighbouring slots, all as wide as the largest of them needs: a worker with many labels has mostly small
+/// counts in many pages.
 #[derive(Debug, Clone)]
 pub(super) enum Page {
-    Narrow(Box<[u32; PAGE_SLOTS]>),
-    Wide(Box<[u64; PAGE_SLOTS]>),
+    Small(Box<[u16; PAGE_SLOTS]>),
+    Medium(Box<[u32; PAGE_SLOTS]>),
+    Large(Box<[u64; PAGE_SLOTS]>),
 }
+
+/// A width of counts.
+trait Count: Copy + Default {
+    const LARGEST: u64;
+
+    fn get(self) -> u64;
+
+    /// The count of a number up to [`LARGEST`](Self::LARGEST).
+    fn of(number: u64) -> Self;
+}
+
+macro_rules! counts {
+    ($($number:ty),*) => {$(
+        impl Count for $number {
+            const LARGEST: u64 = <$number>::MAX as u64;
+
+            #[inline]
+            fn get(self) -> u64 {
+                u64::from(self)
+            }
+
+            #[inline]
+            #[allow(clippy::cast_possible_truncation, reason = "the caller has compared it with the largest")]
+            fn of(number: u64) -> Self {
+                number as Self
+            }
+        }
+    )*};
+}
+
+counts!(u16, u32, u64);
 
 impl Page {
     pub(super) fn new() -> Self {
-        Self::Narrow(Box::new([0; PAGE_SLOTS]))
+        Self::Small(Box::new([0; PAGE_SLOTS]))
     }
 
     pub(super) fn get(&self, offset: usize) -> u64 {
         match self {
-            Self::Narrow(counts) => u64::from(counts[offset]),
-            Self::Wide(counts) => counts[offset],
+            Self::Small(counts) => counts[offset].get(),
+            Self::Medium(counts) => counts[offset].get(),
+            Self::Large(counts) => counts[offset].get(),
         }
     }
 
     /// The sum of the counts, at most 2⁶³ − 1.
     pub(super) fn total(&self) -> u64 {
         match self {
-            Self::Narrow(counts) => counts.iter().map(|count| u64::from(*count)).sum(),
-            Self::Wide(counts) => counts.iter().fold(0, |sum, count| add_counts(sum, *count)),
+            Self::Small(counts) => sum(counts),
+            Self::Medium(counts) => sum(counts),
+            Self::Large(counts) => sum(counts),
         }
     }
 
     #[inline]
     pub(super) fn add(&mut self, offset: usize, count: u64) {
-        if let Self::Narrow(counts) = self
-            && let Some(sum) = u32::try_from(count).ok().and_then(|count| counts[offset].checked_add(count))
-        {
-            counts[offset] = sum;
-        } else {
-            self.add_wide(offset, count);
-        }
-    }
-
-    /// Adds to a count that is or gets too large for 32 bits.
-    #[cold]
-    fn add_wide(&mut self, offset: usize, count: u64) {
-        if let Self::Narrow(counts) = self {
-            *self = Self::Wide(widen(counts));
-        }
-        if let Self::Wide(counts) = self {
-            counts[offset] = add_counts(counts[offset], count);
+        let fits = match self {
+            Self::Small(counts) => add(&mut counts[offset], count),
+            Self::Medium(counts) => add(&mut counts[offset], count),
+            Self::Large(counts) => add(&mut counts[offset], count),
+        };
+        if !fits {
+            self.widen();
+            self.add(offset, count);
         }
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
-        match (&mut *self, other) {
-            (Self::Narrow(counts), Self::Narrow(others)) => {
-                let fits = counts.iter().zip(others.iter()).all(|(count, other)| count.checked_add(*other).is_some());
-                if fits {
-                    counts.iter_mut().zip(others.iter()).for_each(|(count, other)| *count += other);
-                } else {
-                    let mut wide = widen(counts);
-                    add_all(&mut wide, other);
-                    *self = Self::Wide(wide);
-                }
-            }
-            (Self::Narrow(counts), Self::Wide(_)) => {
-                let mut wide = widen(counts);
-                add_all(&mut wide, other);
-                *self = Self::Wide(wide);
-            }
-            (Self::Wide(counts), _) => add_all(counts, other),
+        let fits = match (&mut *self, other) {
+            (Self::Small(counts), Self::Small(others)) => add_all(counts, others),
+            (Self::Small(_), _) | (Self::Medium(_), Self::Large(_)) => false,
+            (Self::Medium(counts), Self::Small(others)) => add_all(counts, others),
+            (Self::Medium(counts), Self::Medium(others)) => add_all(counts, others),
+            (Self::Large(counts), Self::Small(others)) => add_all(counts, others),
+            (Self::Large(counts), Self::Medium(others)) => add_all(counts, others),
+            (Self::Large(counts), Self::Large(others)) => add_all(counts, others),
+        };
+        if !fits {
+            self.widen();
+            self.merge(other);
         }
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
-            Self::Narrow(_) => size_of::<[u32; PAGE_SLOTS]>(),
-            Self::Wide(_) => size_of::<[u64; PAGE_SLOTS]>(),
+            Self::Small(_) => size_of::<[u16; PAGE_SLOTS]>(),
+            Self::Medium(_) => size_of::<[u32; PAGE_SLOTS]>(),
+            Self::Large(_) => size_of::<[u64; PAGE_SLOTS]>(),
+        }
+    }
+
+    /// Makes the counts wider. The widest hold every count.
+    #[cold]
+    fn widen(&mut self) {
+        match self {
+            Self::Small(counts) => *self = Self::Medium(widened(counts)),
+            Self::Medium(counts) => *self = Self::Large(widened(counts)),
+            Self::Large(_) => {}
         }
     }
 }
 
-fn widen(narrow: &[u32; PAGE_SLOTS]) -> Box<[u64; PAGE_SLOTS]> {
-    let mut wide = Box::new([0; PAGE_SLOTS]);
-    wide.iter_mut().zip(narrow.iter()).for_each(|(wide, narrow)| *wide = u64::from(*narrow));
-    wide
+fn sum<C: Count>(counts: &[C; PAGE_SLOTS]) -> u64 {
+    counts.iter().fold(0, |sum, count| add_counts(sum, count.get()))
 }
 
-fn add_all(counts: &mut [u64; PAGE_SLOTS], other: &Page) {
-    for (offset, count) in counts.iter_mut().enumerate() {
-        *count = add_counts(*count, other.get(offset));
+/// False: the sum does not fit, and nothing was added.
+#[inline]
+fn add<C: Count>(known: &mut C, count: u64) -> bool {
+    let sum = add_counts(known.get(), count);
+    let fits = sum <= C::LARGEST;
+    if fits {
+        *known = C::of(sum);
     }
+    fits
+}
+
+/// False: a sum does not fit, and nothing was added.
+fn add_all<C: Count, D: Count>(counts: &mut [C; PAGE_SLOTS], others: &[D; PAGE_SLOTS]) -> bool {
+    let sums = || counts.iter().zip(others).map(|(count, other)| add_counts(count.get(), other.get()));
+    let fits = sums().fold(0, u64::max) <= C::LARGEST;
+    if fits {
+        counts.iter_mut().zip(others).for_each(|(count, other)| *count = C::of(add_counts(count.get(), other.get())));
+    }
+    fits
+}
+
+fn widened<C: Count, W: Count>(counts: &[C; PAGE_SLOTS]) -> Box<[W; PAGE_SLOTS]> {
+    let mut wide = Box::new([W::default(); PAGE_SLOTS]);
+    wide.iter_mut().zip(counts).for_each(|(wide, count)| *wide = W::of(count.get()));
+    wide
 }

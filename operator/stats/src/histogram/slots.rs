@@ -53,7 +53,8 @@ impl Slot {
 }
 
 /// The index of a value's slot. The value must not exceed [`HIGHEST_US`].
-pub(super) fn index_of(value_us: u64) -> usize {
+#[inline]
+pub(crate) fn index_of(value_us: u64) -> usize {
     index_among::<SUB_BUCKET_BITS>(value_us)
 }
 

@@ -1,24 +1,25 @@
 //! Storing and restoring a recorder.
 //!
 //! ```text
-//! checkpoint = magic limits stop peaks users collection series
-//! magic      = "VOLLEYC1"
+//! checkpoint = magic limits stop peaks users series collection
+//! magic      = "VOLLEYC2"
 //! limits     = labels errorGroups codesPerLabel labelBytes messageBytes rowPoints labelPoints labelSlots
 //! stop       = 0x00 | 0x01 microseconds:signed
 //! peaks      = number users*                               of each execution
 //! users      = number execution*
 //! execution  = (0x00 | 0x01 second:signed users) number (second:signed users)*
-//! collection = length bytes                                see the module `file`
 //! series     = length bytes                                see the module `series`, without the users that are open
+//! collection = bytes                                       see the module `file`; up to the end
 //! ```
 //!
 //! What has no type is an unsigned LEB128 number, signed a `ZigZag` one. The state of a recorder is a function of these
 //! parts alone: the order in which labels and error groups arrived changes nothing that is recorded later.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 
 use super::failures::Failures;
-use super::labels::{Labels, Row};
+use super::labels::Labels;
 use super::{Limits, MAXIMUM_EXECUTIONS, Recorder};
 use crate::file::{self, FileError};
 use crate::leb128::{self, Source};
@@ -26,13 +27,13 @@ use crate::samples::SampleKind;
 use crate::series::{Bounds, OpenUsers, Recording, Series, SeriesError};
 use crate::statistics::{Collection, LabelKey};
 
-const MAGIC: [u8; 8] = *b"VOLLEYC1";
+const MAGIC: [u8; 8] = *b"VOLLEYC2";
 
 /// Why bytes are no checkpoint of a recorder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
     /// The bytes do not begin as ours.
-    #[error("checkpoint does not begin with \"VOLLEYC1\"; it is another file or of another version")]
+    #[error("checkpoint does not begin with \"VOLLEYC2\"; it is another file or of another version")]
     Magic,
     /// The bytes end too early, or a number cannot be.
     #[error("checkpoint: {part} cannot be read; the file is truncated or damaged")]
@@ -59,7 +60,21 @@ impl Recorder {
     ///
     /// A recorder that is restored and goes on gives the bytes of one that was never stopped.
     #[must_use]
-    pub fn checkpoint(&self) -> Vec<u8> {
+    pub fn checkpoint(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let Ok(()) = self.write_checkpoint(|piece| -> Result<(), Infallible> {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        });
+        bytes
+    }
+
+    /// Hands the bytes of a [`checkpoint`](Self::checkpoint) to `sink`, piece by piece: they are never in memory as a whole.
+    ///
+    /// # Errors
+    /// That of the sink.
+    pub fn write_checkpoint<E>(&mut self, mut sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        self.settle();
         let mut bytes = Vec::from(MAGIC);
         for limit in limits_as_numbers(&self.limits) {
             leb128::put(limit as u64, &mut bytes);
@@ -71,9 +86,12 @@ impl Recorder {
         leb128::put(self.peak_users.len() as u64, &mut bytes);
         self.peak_users.iter().for_each(|users| leb128::put(u64::from(*users), &mut bytes));
         self.series.open_users().encode_into(&mut bytes);
-        leb128::put_counted(&self.encode_collection(), &mut bytes);
-        leb128::put_counted(&self.series.settled(self.labels.keys()).encode(), &mut bytes);
-        bytes
+        let series = self.series.encode(&self.keys(), false);
+        leb128::put(series.len() as u64, &mut bytes);
+        sink(&bytes)?;
+        sink(&series)?;
+        drop(series);
+        self.write_settled_collection(sink)
     }
 
     /// The recorder that a [`checkpoint`](Self::checkpoint) describes.
@@ -87,17 +105,14 @@ impl Recorder {
         let stop_us = read_stop(&mut source).ok_or_else(damaged("its stop"))?;
         let peak_users = read_peaks(&mut source).ok_or_else(damaged("its peaks of users"))?;
         let open_users = OpenUsers::read(&mut source).ok_or_else(damaged("its users"))?;
-        let collection = file::decode(source.counted().ok_or_else(damaged("its statistics"))?)?;
         let series = Series::decode(source.counted().ok_or_else(damaged("its series"))?)?;
-        if !source.is_empty() {
-            return Err(CheckpointError::Damaged { part: "its end" });
-        }
+        let collection = file::decode(source.rest())?;
         let Collection { overview, requests, transactions, errors } = collection;
         let kinds = [(SampleKind::Request, requests), (SampleKind::Transaction, transactions)];
-        let rows = kinds.into_iter().flat_map(|(kind, labels)| {
-            labels.into_iter().map(move |(name, statistics)| Row { key: LabelKey { kind, name }, statistics })
+        let labels = kinds.into_iter().flat_map(|(kind, labels)| {
+            labels.into_iter().map(move |(name, statistics)| (kind, name, statistics))
         });
-        let labels = Labels::restore(rows, overview.has_folded_labels());
+        let labels = Labels::restore(labels, overview.has_folded_labels());
         let rows: HashMap<&LabelKey, usize> =
             labels.rows().iter().enumerate().map(|(number, row)| (&row.key, number)).collect();
         let series = Recording::resume(limits.series, series, open_users, |key| rows.get(key).copied())

@@ -4,15 +4,9 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use super::row::Row;
 use crate::samples::SampleKind;
 use crate::statistics::{LabelKey, LabelStatistics, OTHER};
-
-/// A label with its statistics.
-#[derive(Debug, Clone)]
-pub(super) struct Row {
-    pub(super) key: LabelKey,
-    pub(super) statistics: LabelStatistics,
-}
 
 /// Rows by number, in the order of their arrival.
 #[derive(Debug, Clone, Default)]
@@ -41,25 +35,27 @@ impl Labels {
         self.rows.get_mut(row)
     }
 
+    pub(super) fn rows_mut(&mut self) -> impl Iterator<Item = &mut Row> {
+        self.rows.iter_mut()
+    }
+
     pub(super) fn into_rows(self) -> Vec<Row> {
         self.rows
     }
 
-    /// Names by row.
-    pub(super) fn keys(&self) -> Vec<LabelKey> {
-        self.rows.iter().map(|row| row.key.clone()).collect()
-    }
-
     /// Goes on with labels of which some were folded, or none.
-    pub(super) fn restore(rows: impl IntoIterator<Item = Row>, folding: bool) -> Self {
-        let mut labels = Self { folding, ..Self::default() };
-        for Row { key, statistics } in rows {
-            let row = labels.add(key.kind, &key.name);
-            if let Some(row) = labels.rows.get_mut(row) {
+    pub(super) fn restore(
+        labels: impl IntoIterator<Item = (SampleKind, Box<str>, LabelStatistics)>,
+        folding: bool,
+    ) -> Self {
+        let mut restored = Self { folding, ..Self::default() };
+        for (kind, name, statistics) in labels {
+            let row = restored.add(kind, &name);
+            if let Some(row) = restored.rows.get_mut(row) {
                 row.statistics = statistics;
             }
         }
-        labels
+        restored
     }
 
     /// The row of a label: its own, a new one below `limit`, or `[other]`.
@@ -92,7 +88,7 @@ impl Labels {
 
     fn add(&mut self, kind: SampleKind, name: &str) -> usize {
         let row = self.rows.len();
-        self.rows.push(Row { key: LabelKey { kind, name: name.into() }, statistics: LabelStatistics::default() });
+        self.rows.push(Row::new(LabelKey { kind, name: name.into() }, LabelStatistics::default()));
         match kind {
             SampleKind::Request => &mut self.requests,
             SampleKind::Transaction => &mut self.transactions,

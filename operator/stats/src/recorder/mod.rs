@@ -2,25 +2,33 @@
 //!
 //! A [`Recorder`] decides which samples were cut off by the stop of the run, keeps within [`Limits`], and fills a
 //! [`Collection`] and a [`Series`] at once. Its state can be stored and restored exactly at any time.
+//!
+//! Most of a sample's figures wait a while in a batch of its label. What is decided by the order in which samples come
+//! (which labels, codes and error groups are kept apart) is decided at once, and everything else adds up in any order; so
+//! batches change no byte of what is recorded.
 
+mod batch;
 mod checkpoint;
 mod failures;
 mod labels;
 mod limits;
+mod row;
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 
 pub use checkpoint::CheckpointError;
 use failures::Failures;
-use labels::{Labels, Place, Row};
+use labels::{Labels, Place};
 pub use limits::Limits;
 pub(crate) use limits::shorten;
+use row::Row;
 
 use crate::file;
 use crate::histogram::add_counts;
 use crate::samples::{Sample, SampleKind};
 use crate::series::{Recording, Series};
-use crate::statistics::{Collection, LabelStatistics, OTHER, Overview, was_interrupted};
+use crate::statistics::{Collection, LabelKey, Overview, was_interrupted};
 
 /// Fills a [`Collection`] and a [`Series`] from samples.
 #[derive(Debug, Clone)]
@@ -70,16 +78,24 @@ impl Recorder {
         if sample.kind == SampleKind::Request && !interrupted {
             self.overview.extend_interval(sample.start_us, sample.end_us);
         }
+        let second = sample.second();
         if let Some(users) = sample.active_users {
-            self.note_users(execution, sample.second(), users);
+            self.note_users(execution, second, users);
         }
-        let row = self.row(sample.kind, sample.label, 1);
-        self.series.record(row, sample, interrupted);
-        let Some(Row { key, statistics }) = self.labels.row_mut(row) else { return };
-        add_sample(statistics, sample, interrupted, &self.limits);
-        if sample.kind == SampleKind::Request && !sample.success && !interrupted {
+        let number = self.row(sample.kind, sample.label, 1);
+        self.series.extend_span(second);
+        if sample.kind == SampleKind::Request {
+            self.series.record_request(second, sample, interrupted);
+        }
+        let Some(row) = self.labels.row_mut(number) else { return };
+        if interrupted {
+            row.record_interrupted(number, second, sample, &mut self.series);
+            return;
+        }
+        row.record(number, second, sample, &mut self.series, &self.limits);
+        if sample.kind == SampleKind::Request && !sample.success {
             let Limits { message_bytes, error_groups, .. } = self.limits;
-            if !self.failures.record(&key.name, sample.code, sample.message, message_bytes, error_groups) {
+            if !self.failures.record(&row.key.name, sample.code, sample.message, message_bytes, error_groups) {
                 self.overview.folded_error_samples = add_counts(self.overview.folded_error_samples, 1);
             }
         }
@@ -91,38 +107,82 @@ impl Recorder {
         self.clone().into_collection()
     }
 
+    /// Hands the bytes of [`collection`](Self::collection) to `sink`, piece by piece, without a copy of the statistics.
+    ///
+    /// # Errors
+    /// That of the sink.
+    pub fn write_collection<E>(&mut self, sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        self.settle();
+        self.write_settled_collection(sink)
+    }
+
     /// The bytes of [`collection`](Self::collection), without a copy of the statistics.
     #[must_use]
-    pub fn encode_collection(&self) -> Vec<u8> {
-        let mut rows: Vec<&Row> = self.labels.rows().iter().collect();
-        rows.sort_by_key(|row| &row.key);
-        let labels = rows.iter().map(|row| (&row.key, &row.statistics));
-        file::encode_labels(labels, &self.overview, &self.failures.groups())
+    pub fn encode_collection(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let Ok(()) = self.write_collection(|piece| -> Result<(), Infallible> {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        });
+        bytes
     }
 
     /// How what was recorded so far went over time.
     #[must_use]
     pub fn series(&self) -> Series {
-        self.series.clone().finish(self.labels.keys())
+        self.clone().into_parts().1
+    }
+
+    /// The bytes of [`series`](Self::series), without a copy of it.
+    #[must_use]
+    pub fn encode_series(&mut self) -> Vec<u8> {
+        self.settle();
+        self.series.encode(&self.keys(), true)
     }
 
     /// What was recorded.
     #[must_use]
     pub fn into_collection(self) -> Collection {
-        let mut collection =
-            Collection { overview: self.overview, errors: self.failures.groups(), ..Collection::default() };
-        for Row { key, statistics } in self.labels.into_rows() {
-            collection.labels_mut(key.kind).insert(key.name, statistics);
-        }
-        collection
+        self.into_parts().0
     }
 
     /// What was recorded, and how it went over time.
     #[must_use]
     pub fn into_parts(mut self) -> (Collection, Series) {
-        let recording = std::mem::replace(&mut self.series, Recording::new(self.limits.series));
-        let series = recording.finish(self.labels.keys());
-        (self.into_collection(), series)
+        self.close_rows();
+        let mut collection =
+            Collection { overview: self.overview, errors: self.failures.groups(), ..Collection::default() };
+        let mut names = Vec::new();
+        for Row { key, statistics, .. } in self.labels.into_rows() {
+            names.push(key.clone());
+            collection.labels_mut(key.kind).insert(key.name, statistics);
+        }
+        (collection, self.series.finish(names))
+    }
+
+    /// Adds what waits in batches, and brings the series into its one form.
+    fn settle(&mut self) {
+        self.close_rows();
+        self.series.settle();
+    }
+
+    fn close_rows(&mut self) {
+        for (number, row) in self.labels.rows_mut().enumerate() {
+            row.close(number, &mut self.series);
+        }
+    }
+
+    /// The recorder must be [settled](Self::settle).
+    fn write_settled_collection<E>(&self, sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut rows: Vec<&Row> = self.labels.rows().iter().collect();
+        rows.sort_unstable_by_key(|row| &row.key);
+        let labels = rows.iter().map(|row| (&row.key, &row.statistics));
+        file::write_labels(labels, &self.overview, &self.failures.groups(), sink)
+    }
+
+    /// Names by row.
+    fn keys(&self) -> Vec<&LabelKey> {
+        self.labels.rows().iter().map(|row| &row.key).collect()
     }
 
     /// Notes that a row of an execution which belongs to a second states a number of active users: the maximum per
@@ -160,22 +220,3 @@ impl Recorder {
 
 /// More executions than any Taurus configuration has.
 pub(crate) const MAXIMUM_EXECUTIONS: usize = 1024;
-
-fn add_sample(label: &mut LabelStatistics, sample: &Sample<'_>, interrupted: bool, limits: &Limits) {
-    let outcome = match (interrupted, sample.success) {
-        (true, _) => &mut label.interrupted,
-        (false, true) => &mut label.successes,
-        (false, false) => &mut label.failures,
-    };
-    outcome.record(sample);
-    if !interrupted {
-        let code = shorten(sample.code, limits.message_bytes);
-        if let Some(known) = label.codes.get_mut(&*code) {
-            *known = add_counts(*known, 1);
-        } else if label.codes.len() < limits.codes_per_label {
-            label.add_code(&code, 1);
-        } else {
-            label.add_code(OTHER, 1);
-        }
-    }
-}

@@ -62,13 +62,10 @@ impl CoarseHistogram {
             .map(|(slot, _)| slot.midpoint_us())
     }
 
-    /// Counts a duration in microseconds `count` times. One above 2³⁷ µs counts as that.
-    pub(super) fn record(&mut self, value_us: u64, count: u64) {
-        if count > 0 {
-            let index = index_among::<BITS>(value_us.min(HIGHEST_US));
-            self.bytes.push(0);
-            write_slot(index, count, &mut self.bytes);
-        }
+    /// Adds counts of neighbouring slots, of which the first has the number `first`.
+    pub(super) fn add_slots(&mut self, first: usize, counts: &[u64]) {
+        self.bytes.push(0);
+        write_slots(first, counts, &mut self.bytes);
     }
 
     /// Adds the counts of another histogram.
@@ -119,17 +116,7 @@ impl CoarseHistogram {
             }
         }
         self.bytes.clear();
-        self.slots = 0;
-        let mut empty = lowest;
-        for count in counts.get(lowest..=highest).unwrap_or_default() {
-            if *count > 0 {
-                write_slot(empty, *count, &mut self.bytes);
-                self.slots += 1;
-                empty = 0;
-            } else {
-                empty += 1;
-            }
-        }
+        self.slots = write_slots(lowest, counts.get(lowest..=highest).unwrap_or_default(), &mut self.bytes);
         self.settled = self.bytes.len();
     }
 
@@ -143,8 +130,19 @@ impl CoarseHistogram {
         &self.bytes
     }
 
+    /// Adds the counts that canonical bytes stand for.
+    pub(super) fn merge_bytes(&mut self, bytes: &[u8]) {
+        self.bytes.push(0);
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// Takes canonical bytes; none where they are not.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Self::check(bytes).map(|slots| Self { bytes: bytes.to_vec(), settled: bytes.len(), slots })
+    }
+
+    /// The number of slots with a count that canonical bytes have; none where they are not canonical.
+    pub(super) fn check(bytes: &[u8]) -> Option<usize> {
         let mut source = Source::new(bytes);
         let (mut index, mut slots, mut after_gap) = (0_usize, 0, false);
         while !source.is_empty() {
@@ -157,7 +155,7 @@ impl CoarseHistogram {
                 _ => return None,
             }
         }
-        (slots > 0 && !after_gap).then(|| Self { bytes: bytes.to_vec(), settled: bytes.len(), slots })
+        (slots > 0 && !after_gap).then_some(slots)
     }
 }
 
@@ -172,26 +170,75 @@ fn gap(number: i64) -> usize {
     usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX)
 }
 
-fn write_slot(empty_before: usize, count: u64, bytes: &mut Vec<u8>) {
-    if empty_before > 0 {
-        // At most SLOTS.
-        leb128::put_signed(-i64::try_from(empty_before).unwrap_or(i64::MAX), bytes);
+/// Writes the counts of neighbouring slots, of which the first has the number `first`; the number of those that are not 0.
+fn write_slots(first: usize, counts: &[u64], bytes: &mut Vec<u8>) -> usize {
+    let (mut empty, mut slots) = (first, 0);
+    for count in counts {
+        if *count == 0 {
+            empty += 1;
+            continue;
+        }
+        if empty > 0 {
+            // At most SLOTS.
+            leb128::put_signed(-i64::try_from(empty).unwrap_or(i64::MAX), bytes);
+        }
+        // Counts never exceed i64::MAX, see `add_counts`.
+        leb128::put_signed(i64::try_from(*count).unwrap_or(i64::MAX), bytes);
+        (empty, slots) = (0, slots + 1);
     }
-    // Counts never exceed i64::MAX, see `add_counts`.
-    leb128::put_signed(i64::try_from(count).unwrap_or(i64::MAX), bytes);
+    slots
+}
+
+/// The slot in which those durations are counted that have a slot with this index in a
+/// [`Histogram`](crate::Histogram). That has 16 times as many sub-buckets a bucket, so its slots never lie in two of these.
+#[inline]
+pub(super) fn slot_of(fine: usize) -> usize {
+    /// Half the sub-buckets of a bucket of the finer histogram: its slots below this are a microsecond wide and count from 0.
+    const FINE_HALF: usize = 1 << 10;
+    /// Four buckets of these lie below the first of those.
+    const BUCKETS_BELOW: usize = 4 << (BITS - 1);
+    if fine < FINE_HALF { index_among::<BITS>(fine as u64) } else { (fine >> 4) + BUCKETS_BELOW }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::histogram::index_of;
+    use crate::series::slot_counts::SlotCounts;
 
     fn of(values: &[(u64, u64)]) -> CoarseHistogram {
         let mut histogram = CoarseHistogram::default();
         for (value_us, count) in values {
-            histogram.record(*value_us, *count);
+            histogram.add_slots(index_among::<BITS>((*value_us).min(HIGHEST_US)), &[add_counts(0, *count)]);
         }
         histogram.settle();
         histogram
+    }
+
+    #[test]
+    fn every_fine_slot_lies_in_the_slot_of_its_values() {
+        for value_us in (0..40_000).chain((0..37).flat_map(|bits| [(1_u64 << bits) - 1, 1 << bits, 3 << bits >> 1])) {
+            assert_eq!(slot_of(index_of(value_us)), index_among::<BITS>(value_us), "{value_us}");
+        }
+        assert_eq!(slot_of(index_of(HIGHEST_US)), SLOTS - 1);
+    }
+
+    #[test]
+    fn neighbouring_counts_are_added_as_one_by_one() {
+        let mut histogram = of(&[(3, 1), (90, 4)]);
+        let mut counts = SlotCounts::default();
+        for value_us in [7, 90, 3, 7] {
+            counts.add(index_among::<BITS>(value_us), 1);
+        }
+        counts.add_to(&mut histogram);
+        histogram.settle();
+        assert_eq!(histogram, of(&[(3, 2), (7, 2), (90, 5)]));
+        counts.clear();
+        assert!(counts.is_empty());
+        counts.add(0, 1);
+        counts.add_to(&mut histogram);
+        histogram.settle();
+        assert_eq!(histogram, of(&[(0, 1), (3, 2), (7, 2), (90, 5)]));
     }
 
     #[test]

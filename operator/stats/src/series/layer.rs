@@ -83,20 +83,21 @@ impl<V: Cell> Layer<V> {
         }
     }
 
-    /// Adds a row of another layer to one of this layer. What is added need not be settled afterwards.
-    pub(super) fn merge_row(&mut self, row: usize, other: &Self, other_row: usize, bounds: &LayerBounds) {
-        let (Some(theirs), Some(added)) = (other.step, other.rows.get(other_row)) else { return };
+    /// Adds points of that step to a row, ascending by their numbers. What is added need not be settled afterwards.
+    pub(super) fn merge_points<T>(
+        &mut self,
+        row: usize,
+        theirs: Step,
+        points: impl Iterator<Item = (i64, T)>,
+        bounds: &LayerBounds,
+        merge: impl Fn(&mut V, T),
+    ) {
         self.reach(theirs);
         let Some(step) = self.step else { return };
+        let factor = theirs.points_in(step);
         let known = self.row_mut(row);
         let before = known.len();
-        if step == theirs {
-            known.merge(added);
-        } else {
-            let mut coarse = added.clone();
-            coarse.coarsen(theirs.points_in(step));
-            known.merge(&coarse);
-        }
+        known.merge(points.map(|(number, added)| (number.div_euclid(factor), added)), merge);
         let after = known.len();
         let mut slots = self.slots;
         for value in self.row_mut(row).values_mut().filter(|value| value.is_crowded()) {
@@ -110,9 +111,9 @@ impl<V: Cell> Layer<V> {
         self.fit(bounds);
     }
 
-    /// Takes over that another layer was left out or has a longer step.
-    pub(super) fn adopt_step(&mut self, other: &Self) {
-        match other.step {
+    /// Takes over the step of a layer that is added, if it is longer, or that it was left out.
+    pub(super) fn adopt_step(&mut self, theirs: Option<Step>) {
+        match theirs {
             Some(step) => self.reach(step),
             None => self.leave_out(),
         }

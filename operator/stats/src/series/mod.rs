@@ -35,11 +35,13 @@
 mod bounds;
 mod cell;
 mod coarse;
+mod encoded;
 mod figures;
 mod layer;
 mod live;
 mod points;
 mod recording;
+mod slot_counts;
 mod step;
 mod sum;
 mod timeline;
@@ -48,10 +50,11 @@ mod wire;
 
 pub use bounds::Bounds;
 pub use coarse::CoarseHistogram;
+pub use encoded::EncodedSeries;
 pub use figures::Figures;
 pub use live::{LivePoint, LiveSeries, LiveSeriesError};
 pub use points::{DistributionPoint, LabelSeries, Point};
-pub(crate) use recording::Recording;
+pub(crate) use recording::{Recording, lies_in, shortest_point};
 pub use sum::SeriesSum;
 pub(crate) use users::OpenUsers;
 pub use wire::{MAXIMUM_ENCODED_BYTES, SeriesError};
@@ -113,15 +116,21 @@ impl Series {
         self.span = Some((first.min(second), last.max(second)));
     }
 
-    /// Makes the value canonical: points added up, within bounds, labels in order and none without points.
+    fn has_label(&self, row: usize) -> bool {
+        self.label_figures.has_points(row) || self.label_distributions.has_points(row)
+    }
+
+    /// Makes the layers canonical: points added up, within bounds.
     fn settle(&mut self, bounds: &Bounds) {
         self.totals.settle(&bounds.totals());
         self.distribution.settle(&bounds.totals());
         self.label_figures.settle(&bounds.labels());
         self.label_distributions.settle(&bounds.labels());
-        let mut order: Vec<usize> = (0..self.labels.len())
-            .filter(|row| self.label_figures.has_points(*row) || self.label_distributions.has_points(*row))
-            .collect();
+    }
+
+    /// Brings the labels into their order and drops those without points.
+    fn sort_labels(&mut self) {
+        let mut order: Vec<usize> = (0..self.labels.len()).filter(|row| self.has_label(*row)).collect();
         order.sort_by_key(|row| self.labels.get(*row));
         self.labels = order.iter().filter_map(|row| self.labels.get(*row).cloned()).collect();
         self.label_figures.reorder(&order);

@@ -57,15 +57,21 @@ impl<V: Cell> Timeline<V> {
         self.points.insert(place.min(self.points.len()), (number, V::default()));
     }
 
-    /// Adds all points of another series with the same step.
-    pub(super) fn merge(&mut self, other: &Self) {
-        let mut missing = Vec::new();
+    /// Adds points with the same step, ascending by their numbers, of which some may be the same.
+    pub(super) fn merge<T>(&mut self, added: impl Iterator<Item = (i64, T)>, merge: impl Fn(&mut V, T)) {
+        let mut missing: Vec<(i64, V)> = Vec::new();
         let mut mine = self.points.iter_mut().peekable();
-        for (number, value) in &other.points {
-            while mine.next_if(|(known, _)| known < number).is_some() {}
-            match mine.peek_mut().filter(|(known, _)| known == number) {
-                Some((_, known)) => known.merge(value),
-                None => missing.push((*number, value.clone())),
+        for (number, value) in added {
+            while mine.next_if(|(known, _)| *known < number).is_some() {}
+            if let Some((_, known)) = mine.peek_mut().filter(|(known, _)| *known == number) {
+                merge(known, value);
+                continue;
+            }
+            if missing.last().is_none_or(|(last, _)| *last != number) {
+                missing.push((number, V::default()));
+            }
+            if let Some((_, new)) = missing.last_mut() {
+                merge(new, value);
             }
         }
         if !missing.is_empty() {

@@ -11,36 +11,57 @@ use crate::percentile::Percentile;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Distribution {
     pub(crate) histogram: Histogram,
+    pub(crate) moments: Moments,
+}
+
+/// The exact figures beside a histogram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Moments {
     pub(crate) sum_us: u128,
     pub(crate) sum_of_squares: u128,
     pub(crate) bounds_us: Option<(u64, u64)>,
     pub(crate) clamped: u64,
 }
 
-impl Distribution {
-    /// Adds one duration in microseconds.
-    pub fn record(&mut self, value_us: u64) {
-        let value_us = if value_us > HIGHEST_US {
-            self.clamped = add_counts(self.clamped, 1);
-            HIGHEST_US
-        } else {
-            value_us
-        };
-        self.histogram.record(value_us);
-        self.sum_us = self.sum_us.saturating_add(u128::from(value_us));
-        self.sum_of_squares = self.sum_of_squares.saturating_add(u128::from(value_us).pow(2));
-        self.extend_bounds(value_us, value_us);
+impl Moments {
+    /// Adds one duration in microseconds; what it counts as.
+    #[inline]
+    pub(crate) fn record(&mut self, value_us: u64) -> u64 {
+        let clamped_us = value_us.min(HIGHEST_US);
+        self.clamped = add_counts(self.clamped, u64::from(value_us > HIGHEST_US));
+        self.sum_us = self.sum_us.saturating_add(u128::from(clamped_us));
+        self.sum_of_squares = self.sum_of_squares.saturating_add(u128::from(clamped_us).pow(2));
+        self.extend_bounds(clamped_us, clamped_us);
+        clamped_us
     }
 
-    /// Adds all durations of another distribution.
-    pub fn merge(&mut self, other: &Self) {
-        self.histogram.merge(&other.histogram);
+    /// Adds those of other durations.
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.sum_us = self.sum_us.saturating_add(other.sum_us);
         self.sum_of_squares = self.sum_of_squares.saturating_add(other.sum_of_squares);
         self.clamped = add_counts(self.clamped, other.clamped);
         if let Some((minimum, maximum)) = other.bounds_us {
             self.extend_bounds(minimum, maximum);
         }
+    }
+
+    fn extend_bounds(&mut self, minimum_us: u64, maximum_us: u64) {
+        let (minimum, maximum) = self.bounds_us.unwrap_or((minimum_us, maximum_us));
+        self.bounds_us = Some((minimum.min(minimum_us), maximum.max(maximum_us)));
+    }
+}
+
+impl Distribution {
+    /// Adds one duration in microseconds.
+    pub fn record(&mut self, value_us: u64) {
+        let value_us = self.moments.record(value_us);
+        self.histogram.record(value_us);
+    }
+
+    /// Adds all durations of another distribution.
+    pub fn merge(&mut self, other: &Self) {
+        self.histogram.merge(&other.histogram);
+        self.moments.merge(&other.moments);
     }
 
     /// Number of durations.
@@ -52,31 +73,31 @@ impl Distribution {
     /// Sum in microseconds.
     #[must_use]
     pub fn sum_us(&self) -> u128 {
-        self.sum_us
+        self.moments.sum_us
     }
 
     /// Sum of the squares, in square microseconds.
     #[must_use]
     pub fn sum_of_squares(&self) -> u128 {
-        self.sum_of_squares
+        self.moments.sum_of_squares
     }
 
     /// Exact minimum in microseconds; none without durations.
     #[must_use]
     pub fn minimum_us(&self) -> Option<u64> {
-        self.bounds_us.map(|(minimum, _)| minimum)
+        self.moments.bounds_us.map(|(minimum, _)| minimum)
     }
 
     /// Exact maximum in microseconds; none without durations.
     #[must_use]
     pub fn maximum_us(&self) -> Option<u64> {
-        self.bounds_us.map(|(_, maximum)| maximum)
+        self.moments.bounds_us.map(|(_, maximum)| maximum)
     }
 
     /// How many durations were above 2³⁷ µs and entered as that.
     #[must_use]
     pub fn clamped(&self) -> u64 {
-        self.clamped
+        self.moments.clamped
     }
 
     /// The counts.
@@ -88,7 +109,7 @@ impl Distribution {
     /// Arithmetic mean in microseconds; none without durations.
     #[must_use]
     pub fn mean_us(&self) -> Option<f64> {
-        mean(self.sum_us, self.count())
+        mean(self.moments.sum_us, self.count())
     }
 
     /// Population standard deviation in microseconds, from the exact sums; none without durations.
@@ -100,14 +121,14 @@ impl Distribution {
             return None;
         }
         // n * sum of squares - square of the sum, in integers as long as they fit: floating point would cancel.
-        let scaled = self
-            .sum_of_squares
+        let Moments { sum_us, sum_of_squares, .. } = self.moments;
+        let scaled = sum_of_squares
             .checked_mul(u128::from(count))
-            .zip(self.sum_us.checked_mul(self.sum_us))
+            .zip(sum_us.checked_mul(sum_us))
             .map(|(left, right)| left.saturating_sub(right) as f64);
         let variance = match scaled {
             Some(scaled) => scaled / (count as f64).powi(2),
-            None => self.sum_of_squares as f64 / count as f64 - (self.sum_us as f64 / count as f64).powi(2),
+            None => sum_of_squares as f64 / count as f64 - (sum_us as f64 / count as f64).powi(2),
         };
         Some(variance.max(0.0).sqrt())
     }
@@ -118,17 +139,12 @@ impl Distribution {
     /// at most 0.05 % from the exact value.
     #[must_use]
     pub fn percentile(&self, percentile: Percentile) -> Option<u64> {
-        let (minimum, maximum) = self.bounds_us?;
+        let (minimum, maximum) = self.moments.bounds_us?;
         match percentile {
             Percentile::MINIMUM => Some(minimum),
             Percentile::MAXIMUM => Some(maximum),
             _ => self.histogram.slot_at(percentile).map(|slot| slot.midpoint_us().max(minimum).min(maximum)),
         }
-    }
-
-    fn extend_bounds(&mut self, minimum_us: u64, maximum_us: u64) {
-        let (minimum, maximum) = self.bounds_us.unwrap_or((minimum_us, maximum_us));
-        self.bounds_us = Some((minimum.min(minimum_us), maximum.max(maximum_us)));
     }
 }
 

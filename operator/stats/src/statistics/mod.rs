@@ -10,6 +10,7 @@ mod interruption;
 mod label;
 
 pub use collection::{Collection, LabelKey, Overview};
+pub(crate) use distribution::Moments;
 pub use distribution::{Distribution, Mean};
 pub use errors::{ErrorGroups, ErrorKey};
 pub use interruption::was_interrupted;

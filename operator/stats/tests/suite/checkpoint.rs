@@ -80,7 +80,10 @@ fn what_is_wrong_with_a_checkpoint_is_said() {
     assert_eq!(message(&good[..9]), "checkpoint: its limits cannot be read; the file is truncated or damaged");
     let mut longer = good.clone();
     longer.push(0);
-    assert_eq!(message(&longer), "checkpoint: its end cannot be read; the file is truncated or damaged");
+    assert_eq!(
+        message(&longer),
+        "checkpoint: histogram file: its end is not \"VOLLEYH1\"; it is another object or was cut"
+    );
 
     let sample = |label: &str| OwnedSample {
         kind: volley_stats::SampleKind::Request,
@@ -96,8 +99,8 @@ fn what_is_wrong_with_a_checkpoint_is_said() {
     };
     recorder.record(0, &sample("first").borrow());
     let mut other = recorder.checkpoint();
-    // The name in the series, which comes last.
-    let at = other.windows(5).rposition(|window| window == b"first").unwrap();
+    // The name in the series, which comes first.
+    let at = other.windows(5).position(|window| window == b"first").unwrap();
     other[at] = b'F';
     assert_eq!(
         message(&other),

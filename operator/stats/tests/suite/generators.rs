@@ -89,6 +89,40 @@ pub(crate) fn sample() -> impl Strategy<Value = OwnedSample> {
     )
 }
 
+/// Samples as a load test has them: few labels, hundreds of samples in the same seconds, nearly all alike.
+pub(crate) fn dense_samples(most: usize) -> impl Strategy<Value = Vec<OwnedSample>> {
+    let outcome = prop_oneof![
+        30 => Just((true, "200")),
+        2 => Just((true, "302")),
+        1 => Just((true, "")),
+        2 => Just((false, "500")),
+        1 => Just((false, "SocketTimeoutException")),
+    ];
+    let kind = prop_oneof![9 => Just(SampleKind::Request), 1 => Just(SampleKind::Transaction)];
+    // 25 seconds, mostly in their order.
+    let jitter_us = -1_500_000_i64..1_500_000;
+    let sample = (kind, 0_u8..3, jitter_us, duration_us(), outcome);
+    proptest::collection::vec(sample, 0..most).prop_map(move |drawn| {
+        let step_us = 25_000_000 / i64::try_from(drawn.len().max(1)).unwrap();
+        let samples = (0_i64..).zip(drawn).map(|(place, (kind, label, jitter_us, elapsed_us, (success, code)))| {
+            let end_us = STOP_US + place * step_us + jitter_us;
+            OwnedSample {
+                kind,
+                label: format!("label {label}"),
+                start_us: end_us - i64::try_from(elapsed_us).unwrap(),
+                elapsed_us,
+                first_byte_us: elapsed_us.is_multiple_of(2).then_some(elapsed_us / 2),
+                bytes: elapsed_us % 1_000,
+                code,
+                message: "",
+                success,
+                active_users: None,
+            }
+        });
+        samples.collect()
+    })
+}
+
 pub(crate) fn samples(most: usize) -> impl Strategy<Value = Vec<OwnedSample>> {
     proptest::collection::vec(sample(), 0..most)
 }

@@ -1,7 +1,11 @@
-//! The bounds of a worker.
+//! What a recorder makes of samples, within the bounds of a worker.
 
+use proptest::prelude::*;
+use volley_stats::series::{Bounds, SeriesSum};
 use volley_stats::statistics::OTHER;
-use volley_stats::{Limits, Recorder, Sample, SampleKind};
+use volley_stats::{Collection, Limits, Recorder, Sample, SampleKind, file};
+
+use crate::generators::{TIGHT, dense_samples};
 
 fn request(label: &str) -> Sample<'_> {
     Sample {
@@ -148,4 +152,36 @@ fn rates_of_nothing_are_absent() {
     let mut recorder = Recorder::new(Limits::default());
     recorder.record(0, &Sample { end_us: 1_000_000, elapsed_us: 0, ..request("a") });
     assert_eq!(recorder.collection().request_rate(), None, "an interval of 0 µs has no rate");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn many_alike_samples_are_the_sum_of_each_recorded_by_itself(all in dense_samples(700)) {
+        let mut recorder = Recorder::new(Limits::default());
+        let (mut collection, mut series) = (Collection::default(), SeriesSum::new(Bounds::WORKER));
+        for sample in &all {
+            recorder.record(0, &sample.borrow());
+            let mut alone = Recorder::new(Limits::default());
+            alone.record(0, &sample.borrow());
+            let (one, course) = alone.into_parts();
+            collection.merge(&one);
+            series.add(&course);
+        }
+        prop_assert_eq!(recorder.encode_collection(), file::encode(&collection));
+        prop_assert_eq!(recorder.encode_series(), series.finish().encode());
+    }
+
+    #[test]
+    fn what_was_asked_for_in_between_changes_nothing(all in dense_samples(120)) {
+        let limits = Limits { codes_per_label: 1, ..TIGHT };
+        let (mut undisturbed, mut asked) = (Recorder::new(limits), Recorder::new(limits));
+        for sample in &all {
+            undisturbed.record(0, &sample.borrow());
+            asked.record(0, &sample.borrow());
+            asked.encode_collection();
+        }
+        prop_assert_eq!(undisturbed.checkpoint(), asked.checkpoint());
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use volley_stats::series::{Bounds, DistributionPoint, Figures, SeriesSum};
+use volley_stats::series::{Bounds, DistributionPoint, EncodedSeries, Figures, SeriesSum};
 use volley_stats::{Limits, Percentile, Recorder, SampleKind, Series};
 
 use crate::generators::{OwnedSample, STOP_US, samples};
@@ -31,7 +31,7 @@ fn sum_in_some_order(mut parts: Vec<Series>, choices: &[Index], bounds: Bounds) 
         let together = 2 + choices.next().unwrap().index(parts.len() - 1);
         for _ in 0..together {
             let part = parts.swap_remove(choices.next().unwrap().index(parts.len()));
-            sum.add_encoded(&part.encode()).unwrap();
+            sum.add_encoded(&EncodedSeries::read(part.encode()).unwrap());
         }
         parts.push(sum.finish());
     }

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use volley_stats::series::SeriesSum;
+use volley_stats::series::{EncodedSeries, SeriesSum};
 use volley_stats::{Collection, Limits, Percentile, Recorder, SampleKind, Series, file};
 
 use crate::generators::OwnedSample;
@@ -101,7 +101,7 @@ fn merged<'a>(files: impl Iterator<Item = &'a (Vec<u8>, Vec<u8>)>) -> (Collectio
     let (mut collection, mut series) = (Collection::default(), SeriesSum::default());
     for (histograms, points) in files {
         collection.merge(&file::decode(histograms).unwrap());
-        series.add_encoded(points).unwrap();
+        series.add_encoded(&EncodedSeries::read(points).unwrap());
     }
     (collection, series.finish())
 }

@@ -52,6 +52,12 @@ fn look(follower: &mut Follower) -> bool {
     follower.look(&|| None)
 }
 
+fn checkpoint(follower: &mut Follower) -> (Vec<u8>, Vec<Consumed>) {
+    let mut state = Vec::new();
+    let consumed = follower.checkpoint(&mut state).unwrap();
+    (state, consumed)
+}
+
 #[test]
 fn files_are_found_when_they_appear_and_read_as_they_grow() {
     let place = Place::new();
@@ -218,7 +224,7 @@ fn a_file_that_was_replaced_while_nobody_looked_is_read_from_its_beginning_with_
     place.append("kpi.jtl", &format!("{HEADER}{}", row(1)));
     place.append("kpi-1.jtl", &format!("{HEADER}{}", row(1)));
     look(&mut follower);
-    let state = follower.checkpoint().unwrap().0.concat();
+    let (state, _) = checkpoint(&mut follower);
     fs::rename(place.path("kpi.jtl"), place.path("old")).unwrap();
     place.append("kpi.jtl", &format!("{HEADER}{}", row(2)));
     fs::remove_file(place.path("kpi-1.jtl")).unwrap();
@@ -236,7 +242,7 @@ fn a_damaged_checkpoint_is_an_error_and_no_crash() {
     let mut follower = place.follower();
     place.append("kpi.jtl", &format!("{HEADER}{}", row(1)));
     look(&mut follower);
-    let state = follower.checkpoint().unwrap().0.concat();
+    let (state, _) = checkpoint(&mut follower);
     for length in 0..state.len() {
         assert!(Follower::resume(place.work(), &[Engine::Locust], &state[..length]).is_err(), "{length} bytes");
     }
@@ -267,8 +273,7 @@ proptest! {
             rest = later;
             look(&mut follower);
             if what > 1 {
-                let (state, consumed) = follower.checkpoint().unwrap();
-                let state = state.concat();
+                let (state, consumed) = checkpoint(&mut follower);
                 if let Some(consumed) = consumed.first() {
                     let file = OpenOptions::new().write(true).open(place.path("kpi.jtl")).unwrap();
                     file.write_all_at(&vec![0; usize::try_from(consumed.up_to).unwrap()], 0).unwrap();
