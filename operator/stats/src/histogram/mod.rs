@@ -150,21 +150,28 @@ impl Histogram {
 
     /// Adds counts by index. They should come in ascending order: a page is looked up once for each run of its slots.
     pub(crate) fn add_all(&mut self, counts: impl Iterator<Item = (usize, u64)>) {
-        let mut counts = counts.peekable();
+        let (mut number, mut place) = (PAGES, 0);
         let mut total = self.total;
-        while let Some((index, _)) = counts.peek() {
-            let number = index / PAGE_SLOTS;
-            let page = self.page_mut(number);
-            while let Some((index, count)) = counts.next_if(|(index, _)| index / PAGE_SLOTS == number) {
-                page.add(index % PAGE_SLOTS, count);
-                total = add_counts(total, count);
+        for (index, count) in counts {
+            if index / PAGE_SLOTS != number {
+                number = index / PAGE_SLOTS;
+                place = self.place_of(number);
             }
+            self.pages[place].add(index % PAGE_SLOTS, count);
+            total = add_counts(total, count);
         }
         self.total = total;
     }
 
     #[inline]
     fn page_mut(&mut self, number: usize) -> &mut Page {
+        let place = self.place_of(number);
+        &mut self.pages[place]
+    }
+
+    /// The place of a page, which exists afterwards.
+    #[inline]
+    fn place_of(&mut self, number: usize) -> usize {
         if number >= self.directory.len() {
             self.directory.resize(number + 1, ABSENT);
         }
@@ -174,7 +181,7 @@ impl Histogram {
             *place = u8::try_from(self.pages.len()).unwrap_or(ABSENT);
             self.pages.push(Page::new());
         }
-        &mut self.pages[usize::from(*place)]
+        usize::from(*place)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A small histogram for a point of a series.
 
-use crate::histogram::{HIGHEST_US, MAXIMUM_COUNT, Slot, add_counts, index_among};
+use crate::histogram::{HIGHEST_US, Slot, add_counts, index_among};
 use crate::leb128::{self, Source};
 use crate::percentile::Percentile;
 
@@ -32,12 +32,13 @@ impl CoarseHistogram {
     pub fn slots(&self) -> impl Iterator<Item = (Slot, u64)> + '_ {
         // Additions are settled before anybody outside this module sees the value.
         let mut index = 0;
-        numbers(&self.bytes).filter_map(move |number| {
-            if let Ok(count) = u64::try_from(number) {
+        entries(&self.bytes).filter_map(move |entry| match entry {
+            Entry::Count(count) => {
                 index += 1;
                 Some((Slot::of::<BITS>(index - 1), count))
-            } else {
-                index += gap(number);
+            }
+            Entry::Gap(gap) => {
+                index += gap;
                 None
             }
         })
@@ -101,10 +102,10 @@ impl CoarseHistogram {
         let mut counts = [0_u64; SLOTS];
         let mut index = 0;
         let (mut lowest, mut highest) = (SLOTS, 0);
-        for number in numbers(&self.bytes) {
-            match u64::try_from(number) {
-                Ok(0) => index = 0,
-                Ok(count) => {
+        for entry in entries(&self.bytes) {
+            match entry {
+                Entry::Count(0) => index = 0,
+                Entry::Count(count) => {
                     if let Some(known) = counts.get_mut(index) {
                         *known = add_counts(*known, count);
                     }
@@ -112,7 +113,7 @@ impl CoarseHistogram {
                     highest = highest.max(index);
                     index += 1;
                 }
-                Err(_) => index += gap(number),
+                Entry::Gap(gap) => index += gap,
             }
         }
         self.bytes.clear();
@@ -146,12 +147,11 @@ impl CoarseHistogram {
         let mut source = Source::new(bytes);
         let (mut index, mut slots, mut after_gap) = (0_usize, 0, false);
         while !source.is_empty() {
-            let number = source.signed()?;
-            match u64::try_from(number) {
-                Ok(count) if count > 0 && index < SLOTS && count <= MAXIMUM_COUNT => {
+            match Entry::of(source.number()?) {
+                Entry::Count(count) if count > 0 && index < SLOTS => {
                     (index, slots, after_gap) = (index + 1, slots + 1, false);
                 }
-                Err(_) if !after_gap => (index, after_gap) = (index.checked_add(gap(number))?, true),
+                Entry::Gap(gap) if !after_gap => (index, after_gap) = (index.checked_add(gap)?, true),
                 _ => return None,
             }
         }
@@ -159,15 +159,31 @@ impl CoarseHistogram {
     }
 }
 
-/// The signed numbers of well-formed bytes.
-fn numbers(bytes: &[u8]) -> impl Iterator<Item = i64> + '_ {
-    let mut source = Source::new(bytes);
-    std::iter::from_fn(move || source.signed())
+/// What a number stands for.
+enum Entry {
+    /// The count of a slot, at most 2⁶³ − 1; 0: another sequence begins.
+    Count(u64),
+    /// So many empty slots.
+    Gap(usize),
 }
 
-/// The number of empty slots that a negative number stands for.
-fn gap(number: i64) -> usize {
-    usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX)
+impl Entry {
+    /// Of a `ZigZag` number: the lowest bit is the sign.
+    #[inline]
+    fn of(number: u64) -> Self {
+        let half = number >> 1;
+        if number & 1 == 0 {
+            Self::Count(half)
+        } else {
+            Self::Gap(usize::try_from(half).unwrap_or(usize::MAX).saturating_add(1))
+        }
+    }
+}
+
+/// The entries of well-formed bytes.
+fn entries(bytes: &[u8]) -> impl Iterator<Item = Entry> + '_ {
+    let mut source = Source::new(bytes);
+    std::iter::from_fn(move || source.number().map(Entry::of))
 }
 
 /// Writes the counts of neighbouring slots, of which the first has the number `first`; the number of those that are not 0.
@@ -203,7 +219,7 @@ pub(super) fn slot_of(fine: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::histogram::index_of;
+    use crate::histogram::{MAXIMUM_COUNT, index_of};
     use crate::series::slot_counts::SlotCounts;
 
     fn of(values: &[(u64, u64)]) -> CoarseHistogram {
