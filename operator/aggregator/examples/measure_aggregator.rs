@@ -212,7 +212,7 @@ fn uploaded(seed: usize, labels: usize, samples: usize) -> Uploaded {
                     elapsed_us,
                     first_byte_us: Some(elapsed_us / 2),
                     connect_us: Some(1_000),
-                    bytes: 1_500,
+                    bytes: Some(1_500),
                     code: if success { "200" } else { "503" },
                     message: if success { "OK" } else { "Service Unavailable" },
                     success,

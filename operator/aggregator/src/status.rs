@@ -27,7 +27,7 @@ pub fn summary(document: &ResultDocument, location: &str) -> RunResult {
         errors: signed(totals.errors),
         error_rate: ratio(totals.errors, totals.requests),
         request_rate: rate(totals.requests, interval_us),
-        bytes: signed(totals.bytes),
+        bytes: totals.bytes.map(signed),
         average: totals.average_us.map(time_us),
         min: totals.min_us.map(time_us),
         p50: totals.p50_us.map(time_us),

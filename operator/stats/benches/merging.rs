@@ -40,7 +40,7 @@ fn worker(number: u64) -> Recorder {
                     elapsed_us,
                     first_byte_us: Some(elapsed_us / 2),
                     connect_us: Some(1_000),
-                    bytes: 637,
+                    bytes: Some(637),
                     code: if success { "200" } else { "500" },
                     message: if success { "OK" } else { "Internal Server Error" },
                     success,

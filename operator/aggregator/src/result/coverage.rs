@@ -52,7 +52,7 @@ pub(super) fn nothing_of(target: &str, index: u32, pod_uid: Option<String>, reas
         requests: 0,
         errors: 0,
         interrupted: 0,
-        bytes: 0,
+        bytes: Some(0),
         exit_code: None,
     }
 }

@@ -7,7 +7,7 @@ mod verdict;
 mod warnings;
 
 use volley_storage::documents::{
-    CloseDecision, DOCUMENT_VERSION, Definition, ErrorGroup, RegionFigures, ResultDocument, SeriesFigures,
+    CloseDecision, DOCUMENT_VERSION, Definition, ErrorGroup, Figures, RegionFigures, ResultDocument, SeriesFigures,
     StartDecision, WorkerCounts, WorkerResult, WorkerState,
 };
 
@@ -58,6 +58,7 @@ pub fn result(
         })
         .collect::<Vec<_>>();
     let workers_total = coverage::sum(regions.iter().map(|region| &region.workers));
+    let totals = figures(&measured.whole.total, interval_us);
     let errors = measured
         .whole
         .errors
@@ -81,18 +82,30 @@ pub fn result(
         start_at: start.map(|start| start.start_at),
         interval: measured.whole.interval(),
         peak_users: Some(measured.whole.overview.peak_users).filter(|users| *users > 0),
-        totals: figures(&measured.whole.total, interval_us),
+        series: series.into_iter().map(|series| with_known_bytes(series, &totals, &regions)).collect(),
+        totals,
         workers_total,
         regions,
         workers,
         labels: measured.labels.clone(),
         errors,
-        series,
         complete: workers_total.complete == workers_total.planned,
         warnings: Vec::new(),
     };
     document.warnings = warnings::warnings(definition, outcomes, measured, &document);
     document
+}
+
+/// A series does not say whether an engine tells bytes; the figures of its scope do.
+fn with_known_bytes(mut series: SeriesFigures, totals: &Figures, regions: &[RegionFigures]) -> SeriesFigures {
+    let scope = match &series.target {
+        None => Some(totals),
+        Some(target) => regions.iter().find(|region| region.target == *target).map(|region| &region.figures),
+    };
+    if scope.is_none_or(|figures| figures.bytes.is_none()) {
+        series.bytes.fill(None);
+    }
+    series
 }
 
 /// One attempt's row.

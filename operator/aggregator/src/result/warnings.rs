@@ -256,13 +256,14 @@ fn counters(measured: &Measured, outcomes: &[WorkerOutcome]) -> Vec<String> {
             .fold(0_u64, u64::saturating_add)
     };
     [
-        ("requests", sum(|counters| counters.requests), total.requests()),
-        ("errors", sum(|counters| counters.errors), total.errors()),
-        ("interrupted requests", sum(|counters| counters.interrupted), total.interrupted.count()),
-        ("bytes", sum(|counters| counters.bytes), total.bytes()),
+        ("requests", sum(|counters| counters.requests), Some(total.requests())),
+        ("errors", sum(|counters| counters.errors), Some(total.errors())),
+        ("interrupted requests", sum(|counters| counters.interrupted), Some(total.interrupted.count())),
+        // Where a worker does not know its bytes, nobody knows their sum.
+        ("bytes", sum(|counters| counters.bytes.unwrap_or(0)), total.bytes()),
     ]
     .into_iter()
-    .filter(|(_, counted, merged)| counted != merged)
+    .filter_map(|(what, counted, merged)| Some((what, counted, merged.filter(|merged| *merged != counted)?)))
     .map(|(what, counted, merged)| format!("the workers counted {counted} {what}, their statistics hold {merged}"))
     .collect()
 }

@@ -82,11 +82,11 @@ pub(crate) struct Request {
     pub(crate) start_ms: i64,
     pub(crate) elapsed_us: u64,
     pub(crate) success: bool,
-    pub(crate) bytes: u64,
+    pub(crate) bytes: Option<u64>,
 }
 
 pub(crate) fn request(label: &str, start_ms: i64, elapsed_us: u64, success: bool) -> Request {
-    Request { label: label.into(), start_ms, elapsed_us, success, bytes: 100 }
+    Request { label: label.into(), start_ms, elapsed_us, success, bytes: Some(100) }
 }
 
 /// What a worker makes of its requests.

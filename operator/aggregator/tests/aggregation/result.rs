@@ -6,7 +6,7 @@ use volley_aggregator::outcome::{LostAttempt, WorkerOutcome};
 use volley_api::load_test_run::Verdict;
 use volley_storage::documents::{CloseDecision, Definition, ResultDocument, StartDecision, StopReason, WorkerState};
 
-use crate::fixtures::{Request, at, close, collection, definition, measured, outcome, request};
+use crate::fixtures::{Request, at, close, collection, definition, measured, outcome, recorded, request};
 
 fn result(
     definition: &Definition,
@@ -50,7 +50,7 @@ fn two_complete_workers_make_a_complete_result_without_warnings() {
     assert!(document.complete);
     assert_eq!(document.verdict, Verdict::NotJudged);
     assert_eq!(document.start_at, Some(at(0)));
-    assert_eq!((document.totals.requests, document.totals.bytes), (40, 4_000));
+    assert_eq!((document.totals.requests, document.totals.bytes), (40, Some(4_000)));
     assert_eq!(document.totals.min_us, Some(10_000));
     assert_eq!(document.totals.max_us, Some(11_900));
     assert_eq!(document.peak_users, Some(10));
@@ -58,6 +58,28 @@ fn two_complete_workers_make_a_complete_result_without_warnings() {
     assert_eq!(document.interval.unwrap().length_us(), 1_911_900);
     let labels: Vec<_> = document.labels.iter().map(|label| (label.target.as_deref(), label.label.as_str())).collect();
     assert_eq!(labels, [(None, "cart"), (None, "home"), (Some("eu"), "cart"), (Some("eu"), "home")]);
+}
+
+#[test]
+fn bytes_are_null_in_every_scope_with_requests_of_which_no_engine_tells_them() {
+    let told = recorded(&twenty("home", true));
+    let untold: Vec<_> = twenty("home", true).into_iter().map(|request| Request { bytes: None, ..request }).collect();
+    let untold = recorded(&untold);
+    let outcomes = [outcome(measured("eu", 0, &untold.collection)), outcome(measured("us", 0, &told.collection))];
+    let series =
+        [None, Some("eu"), Some("us")].map(|target| volley_aggregator::over_time::over_time(target, &told.series));
+    let merged = Measured::of(&[("eu".into(), untold.collection), ("us".into(), told.collection)]);
+    let definition = definition(&[("eu", 1), ("us", 1)]);
+    let close = close(Vec::new());
+    let document = volley_aggregator::result::result(&definition, None, &close, &outcomes, &merged, series.to_vec());
+    assert_eq!(document.totals.bytes, None);
+    assert_eq!(document.regions.iter().map(|region| region.figures.bytes).collect::<Vec<_>>(), [None, Some(2_000)]);
+    assert_eq!(document.workers.iter().map(|worker| worker.bytes).collect::<Vec<_>>(), [None, Some(2_000)]);
+    let labels: Vec<_> = document.labels.iter().map(|label| (label.target.as_deref(), label.figures.bytes)).collect();
+    assert_eq!(labels, [(None, None), (Some("eu"), None), (Some("us"), Some(2_000))]);
+    let known: Vec<_> = document.series.iter().map(|series| series.bytes.iter().all(Option::is_some)).collect();
+    assert_eq!(known, [false, false, true]);
+    assert_eq!(document.warnings, Vec::<String>::new());
 }
 
 #[test]
@@ -223,7 +245,7 @@ fn workers() -> impl Strategy<Value = Vec<(bool, Vec<Request>)>> {
         start_ms,
         elapsed_us,
         success,
-        bytes,
+        bytes: Some(bytes),
     });
     prop::collection::vec((any::<bool>(), prop::collection::vec(request, 0..60)), 1..4)
 }
@@ -251,7 +273,7 @@ fn check(figures: &volley_storage::documents::Figures, requests: &[&Request], in
     let errors = requests.iter().filter(|request| !request.success).count() as u64;
     assert_eq!(figures.requests, count);
     assert_eq!(figures.errors, errors);
-    assert_eq!(figures.bytes, requests.iter().map(|request| request.bytes).sum::<u64>());
+    assert_eq!(figures.bytes, requests.iter().map(|request| request.bytes).sum::<Option<u64>>());
     assert_eq!(figures.min_us, times.first().copied());
     assert_eq!(figures.max_us, times.last().copied());
     for (shown, per_thousand) in [

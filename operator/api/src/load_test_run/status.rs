@@ -202,8 +202,9 @@ pub struct RunResult {
     /// Requests per second of the measured interval, for example `398/s`.
     #[schemars(length(max = 32))]
     pub request_rate: String,
-    /// Bytes received.
-    pub bytes: i64,
+    /// Bytes received; absent where an engine does not tell them of every request (k6, Molotov).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<i64>,
     /// Mean response time; absent where there was no request, like all times below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]

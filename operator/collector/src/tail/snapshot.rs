@@ -53,6 +53,7 @@ impl Measured {
         let counters = Counters {
             malformed_rows: overview.malformed_rows,
             folded_labels: overview.folded_label_samples,
+            bytes: Some(0),
             ..Counters::default()
         };
         Self { counters, overview: overview.clone() }
@@ -63,10 +64,11 @@ impl Measured {
             (&mut self.counters.requests, label.requests()),
             (&mut self.counters.errors, label.errors()),
             (&mut self.counters.interrupted, label.interrupted.count()),
-            (&mut self.counters.bytes, label.bytes()),
         ] {
             *sum = sum.saturating_add(count);
         }
+        let bytes = &mut self.counters.bytes;
+        *bytes = bytes.zip(label.bytes()).map(|(sum, bytes)| sum.saturating_add(bytes));
     }
 }
 
@@ -122,7 +124,7 @@ mod tests {
         recorder.add_malformed(parser.malformed());
         let of_file = Measured::of_file(&recorder.encode_collection()).unwrap();
         let counters = &of_file.counters;
-        assert_eq!((counters.requests, counters.errors, counters.bytes, counters.malformed_rows), (4, 2, 531, 1));
+        assert_eq!((counters.requests, counters.errors, counters.bytes, counters.malformed_rows), (4, 2, Some(531), 1));
         assert_eq!(of_file, Measured::of(&recorder.into_collection()));
     }
 }

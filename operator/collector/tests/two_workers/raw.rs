@@ -23,6 +23,11 @@ impl Rows {
             Self::Taurus => "samples/taurus-samples.csv.zst",
         }
     }
+
+    /// Whether each of them says how many bytes were received.
+    pub(crate) fn tell_bytes(self) -> bool {
+        !matches!(self, Self::K6 | Self::Molotov)
+    }
 }
 
 /// What the rows of a sample file say.

@@ -11,9 +11,10 @@
 //! body    = record*                                        one per index entry, in the same order
 //! record  = outcome outcome outcome folding:u64 codes      successes, failures, interrupted
 //! outcome = 0x00                                           no samples
-//!         | 0x01 sum:u128 squares:u128 clamped:u64 minimum:u64 maximum:u64
-//!                firstByteCount:u64 firstByteSum:u128 connectCount:u64 connectSum:u128 bytes:u64
-//!                length:u32 histogram
+//!         | 0x01 figures bytes:u64 length:u32 histogram
+//!         | 0x02 figures bytes:u64 untold:u64 length:u32 histogram      of `untold` > 0 samples the engine tells no bytes
+//! figures = sum:u128 squares:u128 clamped:u64 minimum:u64 maximum:u64
+//!           firstByteCount:u64 firstByteSum:u128 connectCount:u64 connectSum:u128
 //! codes   = number:u32 (text count:u64)*                   ascending
 //! index   = (kind:u8 text recordLength:u64)*               kind 0 request, 1 transaction; ascending
 //! errors  = (label:text code:text message:text count:u64)* ascending

@@ -3,7 +3,14 @@
 use super::FileError;
 use super::bytes::{Fields, put_text};
 use crate::histogram::{EncodedHistogram, MAXIMUM_COUNT, Slot, add_counts};
-use crate::statistics::{LabelStatistics, Mean, Moments, Outcome};
+use crate::statistics::{LabelStatistics, Mean, Moments, Outcome, Received};
+
+/// Mark of an outcome without samples.
+const NOTHING: u8 = 0;
+/// Mark of an outcome whose bytes are known.
+const TOLD: u8 = 1;
+/// Mark of an outcome with samples of which the engine tells no bytes.
+const UNTOLD: u8 = 2;
 
 pub(super) fn write(label: &LabelStatistics, bytes: &mut Vec<u8>) {
     for outcome in [&label.successes, &label.failures, &label.interrupted] {
@@ -20,10 +27,11 @@ pub(super) fn write(label: &LabelStatistics, bytes: &mut Vec<u8>) {
 fn write_outcome(outcome: &Outcome, bytes: &mut Vec<u8>) {
     let Moments { sum_us, sum_of_squares, bounds_us, clamped } = outcome.elapsed.moments;
     let Some((minimum, maximum)) = bounds_us else {
-        bytes.push(0);
+        bytes.push(NOTHING);
         return;
     };
-    bytes.push(1);
+    let Received { bytes: received, untold } = outcome.received;
+    bytes.push(if untold == 0 { TOLD } else { UNTOLD });
     bytes.extend_from_slice(&sum_us.to_le_bytes());
     bytes.extend_from_slice(&sum_of_squares.to_le_bytes());
     for number in [clamped, minimum, maximum] {
@@ -33,7 +41,10 @@ fn write_outcome(outcome: &Outcome, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&mean.count.to_le_bytes());
         bytes.extend_from_slice(&mean.sum_us.to_le_bytes());
     }
-    bytes.extend_from_slice(&outcome.bytes.to_le_bytes());
+    bytes.extend_from_slice(&received.to_le_bytes());
+    if untold > 0 {
+        bytes.extend_from_slice(&untold.to_le_bytes());
+    }
     let length_at = bytes.len();
     bytes.extend_from_slice(&0_u32.to_le_bytes());
     let start = bytes.len();
@@ -60,7 +71,7 @@ struct EncodedOutcome<'a> {
     clamped: u64,
     first_byte: Mean,
     connect: Mean,
-    bytes: u64,
+    received: Received,
 }
 
 impl<'a> Record<'a> {
@@ -97,7 +108,7 @@ impl EncodedOutcome<'_> {
         outcome.elapsed.histogram.merge_encoded(&self.histogram);
         outcome.first_byte.merge(&self.first_byte);
         outcome.connect.merge(&self.connect);
-        outcome.bytes = add_counts(outcome.bytes, self.bytes);
+        outcome.received.merge(&self.received);
     }
 }
 
@@ -114,10 +125,11 @@ fn read_codes<'a>(name: &str, fields: &mut Fields<'a>) -> Result<Vec<(&'a str, u
 }
 
 fn read_outcome<'a>(name: &str, fields: &mut Fields<'a>) -> Result<Option<EncodedOutcome<'a>>, FileError> {
-    match fields.u8()? {
-        0 => return Ok(None),
-        1 => {}
-        _ => return Err(contradiction(name, "an outcome is marked neither 0 nor 1")),
+    let mark = fields.u8()?;
+    match mark {
+        NOTHING => return Ok(None),
+        TOLD | UNTOLD => {}
+        _ => return Err(contradiction(name, "an outcome is marked neither 0 nor 1 nor 2")),
     }
     let sum_us = fields.u128()?;
     let sum_of_squares = fields.u128()?;
@@ -126,10 +138,15 @@ fn read_outcome<'a>(name: &str, fields: &mut Fields<'a>) -> Result<Option<Encode
     let first_byte = Mean { count: fields.u64()?, sum_us: fields.u128()? };
     let connect = Mean { count: fields.u64()?, sum_us: fields.u128()? };
     let bytes = fields.u64()?;
+    let untold = if mark == UNTOLD { fields.u64()? } else { 0 };
+    if mark == UNTOLD && untold == 0 {
+        return Err(contradiction(name, "it has samples without bytes but none of them"));
+    }
+    let received = Received { bytes, untold };
     let length = fields.u32()? as usize;
     let histogram = EncodedHistogram::read(fields.take(length)?)
         .map_err(|source| FileError::Histogram { label: name.to_owned(), source })?;
-    let outcome = EncodedOutcome { histogram, sum_us, sum_of_squares, bounds_us, clamped, first_byte, connect, bytes };
+    let outcome = EncodedOutcome { histogram, sum_us, sum_of_squares, bounds_us, clamped, first_byte, connect, received };
     check(&outcome).map_err(|problem| contradiction(name, problem))?;
     Ok(Some(outcome))
 }
@@ -152,10 +169,12 @@ fn check(outcome: &EncodedOutcome<'_>) -> Result<(), &'static str> {
     {
         return Err("its sum does not fit its minimum and maximum");
     }
-    if outcome.clamped > count || [outcome.first_byte, outcome.connect].iter().any(|mean| mean.count > count) {
+    let Received { bytes, untold } = outcome.received;
+    let details = [outcome.clamped, outcome.first_byte.count, outcome.connect.count, untold];
+    if details.iter().any(|detail| *detail > count) {
         return Err("more samples were measured in detail than there are");
     }
-    if outcome.bytes > MAXIMUM_COUNT { Err("its bytes exceed 2^63 - 1") } else { Ok(()) }
+    if bytes > MAXIMUM_COUNT { Err("its bytes exceed 2^63 - 1") } else { Ok(()) }
 }
 
 fn contradiction(name: &str, problem: &'static str) -> FileError {

@@ -141,11 +141,11 @@ fn compare(label: Option<&str>, taurus: &Group, ours: &Outcome, failures: u64, d
         differences.push(Difference { label: label.map(str::to_owned), figure, taurus, samples });
     };
     for (figure, taurus, ours) in [
-        (Figure::Samples, Some(taurus.count), ours.count()),
-        (Figure::Failures, Some(taurus.failures), failures),
-        (Figure::Bytes, taurus.bytes, ours.bytes),
+        (Figure::Samples, Some(taurus.count), Some(ours.count())),
+        (Figure::Failures, Some(taurus.failures), Some(failures)),
+        (Figure::Bytes, taurus.bytes, ours.received.bytes()),
     ] {
-        if let Some(taurus) = taurus.filter(|taurus| *taurus != ours) {
+        if let Some((taurus, ours)) = taurus.zip(ours).filter(|(taurus, ours)| taurus != ours) {
             differ(figure, taurus, ours);
         }
     }

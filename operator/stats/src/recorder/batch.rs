@@ -1,9 +1,9 @@
 //! Samples of a label that are not in its statistics and its series yet.
 
-use crate::histogram::{add_counts, index_of};
+use crate::histogram::index_of;
 use crate::samples::Sample;
 use crate::series::{Figures, Recording, lies_in, shortest_point};
-use crate::statistics::{Mean, Moments, Outcome};
+use crate::statistics::{Mean, Moments, Outcome, Received};
 
 /// Samples of a batch.
 const SIZE: usize = 64;
@@ -19,7 +19,7 @@ pub(super) struct Batch {
     moments: Moments,
     first_byte: Mean,
     connect: Mean,
-    bytes: u64,
+    received: Received,
     count: usize,
     /// The slots of the response times in a histogram.
     indices: [u16; SIZE],
@@ -32,7 +32,7 @@ impl Default for Batch {
             moments: Moments::default(),
             first_byte: Mean::default(),
             connect: Mean::default(),
-            bytes: 0,
+            received: Received::default(),
             count: 0,
             indices: [0; SIZE],
         }
@@ -57,7 +57,7 @@ impl Batch {
         let value_us = self.moments.record(sample.elapsed_us);
         self.first_byte.record(sample.first_byte_us);
         self.connect.record(sample.connect_us);
-        self.bytes = add_counts(self.bytes, sample.bytes);
+        self.received.record(sample.bytes);
         if let Some(place) = self.indices.get_mut(self.count) {
             // There are fewer than 2¹⁵ slots.
             *place = u16::try_from(index_of(value_us)).unwrap_or(u16::MAX);
@@ -68,19 +68,19 @@ impl Batch {
     /// Adds all samples to what their label has with their outcome, and to the row of the label in the series; then the
     /// batch is empty.
     pub(super) fn close(&mut self, success: bool, outcome: &mut Outcome, row: usize, series: &mut Recording) {
-        let Self { point, moments, first_byte, connect, bytes, count, indices } = self;
+        let Self { point, moments, first_byte, connect, received, count, indices } = self;
         let (Some((minimum_us, maximum_us)), Some(indices)) = (moments.bounds_us, indices.get(..*count)) else { return };
         outcome.elapsed.moments.merge(moments);
         outcome.elapsed.histogram.add_one_of_each(indices);
         outcome.first_byte.merge(first_byte);
         outcome.connect.merge(connect);
-        outcome.bytes = add_counts(outcome.bytes, *bytes);
+        outcome.received.merge(received);
         let requests = *count as u64;
         let figures = Figures {
             requests,
             errors: if success { 0 } else { requests },
             interrupted: 0,
-            bytes: *bytes,
+            bytes: received.bytes,
             // 64 times 2³⁷.
             elapsed_us: u64::try_from(moments.sum_us).unwrap_or(u64::MAX),
             minimum_us,
@@ -88,6 +88,6 @@ impl Batch {
         };
         series.add_to_label(row, *point, &figures, indices);
         *moments = Moments::default();
-        (*first_byte, *connect, *bytes, *count) = (Mean::default(), Mean::default(), 0, 0);
+        (*first_byte, *connect, *received, *count) = (Mean::default(), Mean::default(), Received::default(), 0);
     }
 }

@@ -136,7 +136,7 @@ fn take_row(
         elapsed_us,
         first_byte_us: None,
         connect_us: None,
-        bytes: 0,
+        bytes: None,
         code: row.exception.as_deref().unwrap_or_default(),
         message: row.error_message.as_deref().unwrap_or_default(),
         success,

@@ -29,8 +29,8 @@ pub struct Sample<'a> {
     pub first_byte_us: Option<u64>,
     /// Time to connect in microseconds, with the TLS handshake; none where the engine does not measure it.
     pub connect_us: Option<u64>,
-    /// Bytes received. 0 where the engine does not say it of single requests (k6, Molotov).
-    pub bytes: u64,
+    /// Bytes received; none where the engine does not say it of single requests (k6, Molotov).
+    pub bytes: Option<u64>,
     /// Response code, or the simple name of the exception where there was no response. Empty where the engine gives none.
     pub code: &'a str,
     /// Response message.

@@ -14,7 +14,7 @@ pub struct Figures {
     pub errors: u64,
     /// Samples that the stop of the run cut off. They are in no other figure.
     pub interrupted: u64,
-    /// Bytes received.
+    /// Bytes received, as far as the engine tells them.
     pub bytes: u64,
     /// Sum of the response times in microseconds; one above 2³⁷ µs (38 hours) counts as that.
     pub elapsed_us: u64,
@@ -36,7 +36,7 @@ impl Figures {
             requests: 1,
             errors: u64::from(!sample.success),
             interrupted: 0,
-            bytes: add_counts(0, sample.bytes),
+            bytes: add_counts(0, sample.bytes.unwrap_or(0)),
             elapsed_us,
             minimum_us: elapsed_us,
             maximum_us: elapsed_us,

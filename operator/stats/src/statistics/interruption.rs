@@ -63,7 +63,7 @@ mod tests {
             elapsed_us: 6_000_000,
             first_byte_us: None,
             connect_us: None,
-            bytes: 0,
+            bytes: None,
             code,
             message,
             success: false,

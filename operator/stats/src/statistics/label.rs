@@ -6,6 +6,36 @@ use super::{Distribution, Mean};
 use crate::histogram::add_counts;
 use crate::samples::Sample;
 
+/// Bytes received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Received {
+    /// Of the samples of which the engine tells them.
+    pub(crate) bytes: u64,
+    /// Samples of which it does not.
+    pub(crate) untold: u64,
+}
+
+impl Received {
+    /// The bytes of all samples; none where the engine does not tell them of every sample.
+    #[must_use]
+    pub fn bytes(&self) -> Option<u64> {
+        (self.untold == 0).then_some(self.bytes)
+    }
+
+    /// Adds those of one sample.
+    #[inline]
+    pub fn record(&mut self, bytes: Option<u64>) {
+        self.bytes = add_counts(self.bytes, bytes.unwrap_or(0));
+        self.untold = add_counts(self.untold, u64::from(bytes.is_none()));
+    }
+
+    /// Adds those of other samples.
+    pub fn merge(&mut self, other: &Self) {
+        self.bytes = add_counts(self.bytes, other.bytes);
+        self.untold = add_counts(self.untold, other.untold);
+    }
+}
+
 /// The samples of one label that had the same outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outcome {
@@ -16,7 +46,7 @@ pub struct Outcome {
     /// Times to connect, where measured.
     pub connect: Mean,
     /// Bytes received.
-    pub bytes: u64,
+    pub received: Received,
 }
 
 impl Outcome {
@@ -31,7 +61,7 @@ impl Outcome {
         self.elapsed.record(sample.elapsed_us);
         self.first_byte.record(sample.first_byte_us);
         self.connect.record(sample.connect_us);
-        self.bytes = add_counts(self.bytes, sample.bytes);
+        self.received.record(sample.bytes);
     }
 
     /// Adds all samples of another outcome.
@@ -39,7 +69,7 @@ impl Outcome {
         self.elapsed.merge(&other.elapsed);
         self.first_byte.merge(&other.first_byte);
         self.connect.merge(&other.connect);
-        self.bytes = add_counts(self.bytes, other.bytes);
+        self.received.merge(&other.received);
     }
 }
 
@@ -80,10 +110,12 @@ impl LabelStatistics {
         (requests > 0).then(|| self.errors() as f64 / requests as f64)
     }
 
-    /// Bytes received by successes and failures.
+    /// Bytes received by successes and failures; none where the engine does not tell them of every request.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
-        add_counts(self.successes.bytes, self.failures.bytes)
+    pub fn bytes(&self) -> Option<u64> {
+        let mut received = self.successes.received;
+        received.merge(&self.failures.received);
+        received.bytes()
     }
 
     /// Successes and failures as one: what is published for a label unless it says otherwise.

@@ -14,7 +14,7 @@ pub(crate) use distribution::Moments;
 pub use distribution::{Distribution, Mean};
 pub use errors::{ErrorGroups, ErrorKey};
 pub use interruption::was_interrupted;
-pub use label::{LabelStatistics, Outcome};
+pub use label::{LabelStatistics, Outcome, Received};
 
 /// The row into which everything beyond a bound of a worker is folded.
 pub const OTHER: &str = "[other]";

@@ -91,7 +91,7 @@ fn what_is_wrong_with_a_checkpoint_is_said() {
         start_us: 0,
         elapsed_us: 5_000,
         first_byte_us: None,
-        bytes: 3,
+        bytes: Some(3),
         code: "200",
         message: "OK",
         success: true,

@@ -142,7 +142,7 @@ fn two_labels() -> Collection {
                 elapsed_us: 5_000,
                 first_byte_us: Some(1_000),
                 connect_us: None,
-                bytes: 3,
+                bytes: Some(3),
                 code,
                 message: "",
                 success: true,
@@ -162,7 +162,7 @@ fn contradictions_are_refused_with_the_label_and_the_problem() {
     let histogram = good.windows(4).position(|window| window == [0x1c, 0x84, 0x93, 0x13]).unwrap();
     let codes = good.windows(3).position(|window| window == b"200").unwrap();
     for (at, bytes, expected) in [
-        (record, &[2][..], "label 'a' is contradictory: an outcome is marked neither 0 nor 1"),
+        (record, &[3][..], "label 'a' is contradictory: an outcome is marked neither 0 nor 1 nor 2"),
         (record + 1, &[0, 0][..], "label 'a' is contradictory: its sum does not fit"),
         (record + 33, &[3][..], "label 'a' is contradictory: more samples were measured in detail than there are"),
         (record + 41, &[0x10][..], "label 'a' is contradictory: its minimum and maximum do not fit its histogram"),

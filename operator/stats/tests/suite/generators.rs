@@ -25,7 +25,7 @@ pub(crate) struct OwnedSample {
     pub(crate) start_us: i64,
     pub(crate) elapsed_us: u64,
     pub(crate) first_byte_us: Option<u64>,
-    pub(crate) bytes: u64,
+    pub(crate) bytes: Option<u64>,
     pub(crate) code: &'static str,
     pub(crate) message: &'static str,
     pub(crate) success: bool,
@@ -71,7 +71,8 @@ pub(crate) fn sample() -> impl Strategy<Value = OwnedSample> {
     let first_byte_us = proptest::option::of(0_u64..1_000_000);
     let users = proptest::option::of(1_u32..500);
     let elapsed_us = prop_oneof![20 => duration_us(), 1 => Just(BEYOND_US)];
-    (kind, label, start_us, elapsed_us, first_byte_us, 0_u64..1_000_000, outcome, users).prop_map(
+    let bytes = proptest::option::weighted(0.95, 0_u64..1_000_000);
+    (kind, label, start_us, elapsed_us, first_byte_us, bytes, outcome, users).prop_map(
         |(kind, label, start_us, elapsed_us, first_byte_us, bytes, (success, code, message), active_users)| {
             OwnedSample {
                 kind,
@@ -112,7 +113,7 @@ pub(crate) fn dense_samples(most: usize) -> impl Strategy<Value = Vec<OwnedSampl
                 start_us: end_us - i64::try_from(elapsed_us).unwrap(),
                 elapsed_us,
                 first_byte_us: elapsed_us.is_multiple_of(2).then_some(elapsed_us / 2),
-                bytes: elapsed_us % 1_000,
+                bytes: (elapsed_us % 1_000 > 0).then_some(elapsed_us % 1_000),
                 code,
                 message: "",
                 success,

@@ -64,7 +64,7 @@ proptest! {
         let mut counted: BTreeMap<(SampleKind, &str), [u64; 3]> = BTreeMap::new();
         let mut errors: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
         let mut interval: Option<(i64, i64)> = None;
-        let mut bytes = 0;
+        let mut bytes = Some(0);
         let mut beyond = 0;
         for sample in &all {
             let end_us = sample.start_us + i64::try_from(sample.elapsed_us).unwrap();
@@ -75,7 +75,7 @@ proptest! {
             if sample.kind == SampleKind::Request && !cut_off {
                 let (first, last) = interval.unwrap_or((sample.start_us, end_us));
                 interval = Some((first.min(sample.start_us), last.max(end_us)));
-                bytes += sample.bytes;
+                bytes = bytes.zip(sample.bytes).map(|(sum, more)| sum + more);
                 beyond += u64::from(sample.elapsed_us == BEYOND_US);
                 if !sample.success {
                     *errors.entry((&sample.label, sample.code, sample.message)).or_default() += 1;

@@ -16,7 +16,7 @@ fn request(label: &str) -> Sample<'_> {
         elapsed_us: 500_000,
         first_byte_us: None,
         connect_us: None,
-        bytes: 7,
+        bytes: Some(7),
         code: "200",
         message: "OK",
         success: true,
@@ -142,6 +142,18 @@ fn interrupted_samples_are_outside_errors_percentiles_rate_and_interval() {
     assert!(collection.errors.is_empty());
     assert_eq!(collection.overview.interval_us(), Some(500_000));
     assert_eq!(collection.request_rate(), Some(2.0));
+}
+
+#[test]
+fn bytes_are_unknown_where_the_engine_does_not_tell_them_of_every_request() {
+    let mut recorder = Recorder::new(Limits::default());
+    recorder.record(0, &request("a"));
+    recorder.record(0, &request("b"));
+    recorder.record(0, &Sample { bytes: None, success: false, code: "500", ..request("b") });
+    let collection = file::decode(&recorder.encode_collection()).unwrap();
+    assert_eq!((collection.requests["a"].bytes(), collection.requests["b"].bytes()), (Some(7), None));
+    assert_eq!(collection.total().bytes(), None);
+    assert_eq!(Recorder::new(Limits::default()).into_collection().total().bytes(), Some(0));
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn figures<'a>(samples: impl Iterator<Item = &'a Known<'a>>, step: i64) -> BTree
             requests: counted.len() as u64,
             errors: counted.iter().filter(|known| !known.sample.success).count() as u64,
             interrupted: (all.len() - counted.len()) as u64,
-            bytes: counted.iter().map(|known| known.sample.bytes).sum(),
+            bytes: counted.iter().filter_map(|known| known.sample.bytes).sum(),
             elapsed_us: counted.iter().map(|known| known.elapsed_us).sum(),
             minimum_us: counted.iter().map(|known| known.elapsed_us).min().unwrap_or(0),
             maximum_us: counted.iter().map(|known| known.elapsed_us).max().unwrap_or(0),
@@ -247,7 +247,7 @@ proptest! {
             let end_us = (1_000 + second) * 1_000_000;
             let sample = OwnedSample {
                 kind: SampleKind::Request, label: "a".into(), start_us: end_us - 5, elapsed_us: 5, first_byte_us: None,
-                bytes: 0, code: "200", message: "OK", success: true, active_users: Some(*users),
+                bytes: None, code: "200", message: "OK", success: true, active_users: Some(*users),
             };
             recorder.record(*execution, &sample.borrow());
         }

@@ -85,7 +85,7 @@ fn recorded(durations_us: &[u64]) -> (Vec<u8>, Vec<u8>) {
             start_us: 1_795_578_546_000_000 + place * 250_000,
             elapsed_us: *elapsed_us,
             first_byte_us: None,
-            bytes: 637,
+            bytes: Some(637),
             code: "200",
             message: "OK",
             success: true,

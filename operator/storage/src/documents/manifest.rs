@@ -57,8 +57,8 @@ pub struct Counters {
     pub errors: u64,
     /// Requests that the stop cut off.
     pub interrupted: u64,
-    /// Bytes received.
-    pub bytes: u64,
+    /// Bytes received; `None` where an engine does not tell them of every request.
+    pub bytes: Option<u64>,
     /// Rows that could not be read.
     pub malformed_rows: u64,
     /// Labels that were folded into `[other]`.

@@ -24,8 +24,8 @@ pub struct Figures {
     pub errors: u64,
     /// Requests that the stop cut off; in no other figure.
     pub interrupted: u64,
-    /// Bytes received.
-    pub bytes: u64,
+    /// Bytes received; null where an engine does not tell them of every request (k6, Molotov).
+    pub bytes: Option<u64>,
     /// Failed requests per million requests, rounded half up.
     pub error_rate_ppm: u64,
     /// Thousandths of a request per second over the measured interval of the run, rounded half up.
@@ -198,8 +198,8 @@ pub struct WorkerResult {
     pub errors: u64,
     /// Requests that the stop cut off.
     pub interrupted: u64,
-    /// Bytes received.
-    pub bytes: u64,
+    /// Bytes received; null where an engine does not tell them of every request.
+    pub bytes: Option<u64>,
     /// Exit code of Taurus: information, never the verdict.
     pub exit_code: Option<i32>,
 }
@@ -252,8 +252,8 @@ pub struct SeriesFigures {
     pub errors: Vec<u64>,
     /// Requests that the stop cut off.
     pub interrupted: Vec<u64>,
-    /// Bytes received.
-    pub bytes: Vec<u64>,
+    /// Bytes received; null where an engine does not tell them of every request.
+    pub bytes: Vec<Option<u64>>,
     /// Mean number of active virtual users in the step, rounded; 0 where no engine reports any.
     pub users: Vec<u64>,
     /// Mean response time in microseconds, rounded half up; null without requests.

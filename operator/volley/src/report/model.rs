@@ -40,7 +40,7 @@ pub struct Figures {
     pub interrupted: u64,
     /// Requests per second over the measured interval of the whole report.
     pub request_rate: Option<Rate>,
-    /// Bytes received.
+    /// Bytes received; null where an engine does not tell them of every request (k6, Molotov).
     pub bytes: Option<u64>,
     /// Mean response time, rounded half up.
     pub average: Option<u64>,
@@ -75,7 +75,7 @@ impl From<documents::Figures> for Figures {
             errors: figures.errors,
             interrupted: figures.interrupted,
             request_rate: Some(Rate(figures.request_rate_milli)),
-            bytes: Some(figures.bytes),
+            bytes: figures.bytes,
             average: figures.average_us,
             min: figures.min_us,
             max: figures.max_us,
@@ -354,8 +354,8 @@ pub struct Course {
     pub requests: Vec<u64>,
     /// Failed requests.
     pub errors: Vec<u64>,
-    /// Bytes received.
-    pub bytes: Vec<u64>,
+    /// Bytes received; null where they are not known.
+    pub bytes: Vec<Option<u64>>,
     /// Active users; null where they are not known.
     pub users: Vec<Option<u64>>,
     /// Mean response time.

@@ -100,7 +100,7 @@ fn read_sample(
         elapsed_us,
         first_byte_us: optional(row.field(columns.latency), milliseconds)?,
         connect_us: optional(row.field(columns.connect), milliseconds)?,
-        bytes: optional(row.field(columns.bytes), number)?.unwrap_or(0),
+        bytes: optional(row.field(columns.bytes), number)?,
         code: simple_code(&code),
         message: message.strip_prefix(NO_RESPONSE_MESSAGE).unwrap_or(&message),
         success,

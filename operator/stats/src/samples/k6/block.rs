@@ -105,7 +105,7 @@ impl Block {
             elapsed_us,
             first_byte_us: self.waiting_us,
             connect_us,
-            bytes: 0,
+            bytes: None,
             code: &self.code,
             message: &self.message,
             success: self.success,

@@ -19,7 +19,7 @@ fn a_file_of_jmeter_with_errors_and_transactions_is_read() {
                 elapsed_us: 31_000,
                 first_byte_us: Some(0),
                 connect_us: Some(31_000),
-                bytes: 2583,
+                bytes: Some(2583),
                 code: "HttpHostConnectException",
                 message: "Connect to 127.0.0.1:1 [/127.0.0.1] failed: Connection refused",
                 success: false,
@@ -29,7 +29,7 @@ fn a_file_of_jmeter_with_errors_and_transactions_is_read() {
         9 => {
             assert_eq!((sample.kind, sample.label, sample.success), (SampleKind::Transaction, "tx", true));
             assert_eq!(sample.message, "Number of samples in transaction : 2, number of failing samples : 0");
-            assert_eq!((sample.second(), sample.bytes), (1_795_582_174, 1274));
+            assert_eq!((sample.second(), sample.bytes), (1_795_582_174, Some(1274)));
         }
         _ => assert_eq!(sample.kind == SampleKind::Transaction, sample.label == "tx"),
     });
@@ -46,7 +46,7 @@ fn a_file_of_locust_is_read_with_the_stamp_as_the_end() {
             assert_eq!(sample.message, "Not Found for url: GET nf");
             assert_eq!((sample.start_us, sample.end_us), (1_795_578_096_871_000, 1_795_578_096_874_000));
             assert_eq!((sample.first_byte_us, sample.connect_us), (None, None), "Locust writes 0 but measures neither");
-            assert_eq!((sample.bytes, sample.active_users), (2, Some(2)));
+            assert_eq!((sample.bytes, sample.active_users), (Some(2), Some(2)));
         }
     });
     assert_eq!(count, 7);
@@ -87,7 +87,7 @@ fn apiritif_calls_every_response_a_success_unless_the_script_asserts_something()
                 (None, None),
                 "Apiritif writes 0 but measures neither"
             );
-            assert_eq!((sample.bytes, sample.active_users), (556, Some(2)));
+            assert_eq!((sample.bytes, sample.active_users), (Some(556), Some(2)));
         }
         if sample.label == "test_nothing" {
             assert_eq!((sample.code, sample.message, sample.success), ("", "boom,", false), "the script itself failed");
@@ -159,7 +159,7 @@ fn samples_that_came_through_taurus_end_in_the_second_to_which_it_counts_them() 
         if position == 3 {
             assert_eq!((sample.label, sample.message), ("http://127.0.0.1:18999/nf", "Not Found"));
             assert_eq!((sample.start_us, sample.end_us), (1_795_636_069_970_000, 1_795_636_070_000_000));
-            assert_eq!((sample.bytes, sample.active_users), (2, Some(2)));
+            assert_eq!((sample.bytes, sample.active_users), (Some(2), Some(2)));
             assert_eq!((sample.first_byte_us, sample.connect_us), (None, None));
         }
     });
@@ -205,7 +205,7 @@ impl Judged {
             elapsed_us: elapsed_us.unsigned_abs(),
             first_byte_us: measured(self.latency),
             connect_us: measured(self.connect),
-            bytes: self.bytes.unwrap_or(0).into(),
+            bytes: self.bytes.map(Into::into),
             code: &self.response_code,
             message: &self.response_message,
             success: self.success,

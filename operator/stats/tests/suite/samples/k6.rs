@@ -42,7 +42,7 @@ fn a_file_of_k6_is_read() {
                     elapsed_us: 21_439,
                     first_byte_us: Some(21_218),
                     connect_us: Some(118),
-                    bytes: 0,
+                    bytes: None,
                     code: "200",
                     message: "",
                     success: true,
@@ -88,7 +88,7 @@ fn bytes_of_k6_are_none_rather_than_a_share_of_the_second() {
     // Taurus gives each request of a second all bytes of that second: these two would have 2,000,000 together.
     let received = "data_received,1795637536,1000000.000000,,,,,,,,,default,,,,,,,\n";
     let file = format!("{HEADER}{}{}{received}", request("a", "200", "1.000000"), request("b", "200", "1.000000"));
-    assert_eq!(each_sample(Engine::K6, file.as_bytes(), |_, sample| assert_eq!(sample.bytes, 0)), 2);
+    assert_eq!(each_sample(Engine::K6, file.as_bytes(), |_, sample| assert_eq!(sample.bytes, None)), 2);
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn judge(file: &[u8]) -> Vec<String> {
                     elapsed_us,
                     first_byte_us: Some(whole(value("http_req_waiting"))),
                     connect_us: Some(whole(value("http_req_connecting")) + whole(value("http_req_tls_handshaking"))),
-                    bytes: 0,
+                    bytes: None,
                     code: if row.status == "0" { &row.error_code } else { &row.status },
                     message: &row.error,
                     success,

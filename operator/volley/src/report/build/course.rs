@@ -1,7 +1,7 @@
 //! How it went over time, as the plots have it.
 
 use volley_stats::series::{DistributionPoint, Figures, LabelSeries, Series};
-use volley_stats::{Percentile, SampleKind};
+use volley_stats::{Collection, LabelStatistics, Percentile, SampleKind};
 use volley_storage::documents::{ResultDocument, SeriesFigures};
 
 use super::plots::{ALL, name_of};
@@ -10,13 +10,14 @@ use crate::report::model::{Course, CoursePercentiles};
 /// Labels that have a course of their own: those with the most requests.
 const LABELS: usize = 20;
 
-/// All requests first, then the busiest labels.
-pub(super) fn of_series(series: &Series) -> Vec<Course> {
+/// All requests first, then the busiest labels. Whether bytes are known, a series does not say.
+pub(super) fn of_series(series: &Series, collection: &Collection) -> Vec<Course> {
     let mut all = Course { name: ALL.to_owned(), step: series.step_seconds(), ..Course::default() };
     for point in series.points() {
         add(&mut all, point.second, &point.figures, users(point.users));
     }
     all.percentiles = percentiles(series.distribution_step_seconds(), series.distributions());
+    hide_unknown_bytes(&mut all, collection.requests.values());
     let mut courses = vec![all];
     if let Some(step) = series.label_step_seconds() {
         let mut labels: Vec<(u64, LabelSeries<'_>)> = series
@@ -26,7 +27,9 @@ pub(super) fn of_series(series: &Series) -> Vec<Course> {
         labels
             .sort_by(|(one, one_label), (two, two_label)| two.cmp(one).then_with(|| one_label.key.cmp(two_label.key)));
         for (_, label) in labels.into_iter().take(LABELS) {
-            courses.push(of_label(&label, step, series.label_distribution_step_seconds()));
+            let mut course = of_label(&label, step, series.label_distribution_step_seconds());
+            hide_unknown_bytes(&mut course, collection.labels(label.key.kind).get(&label.key.name));
+            courses.push(course);
         }
     }
     courses.retain(|course| !course.seconds.is_empty());
@@ -48,11 +51,17 @@ fn add(course: &mut Course, second: i64, figures: &Figures, users: Option<u64>) 
     course.seconds.push(second);
     course.requests.push(figures.requests);
     course.errors.push(figures.errors);
-    course.bytes.push(figures.bytes);
+    course.bytes.push(Some(figures.bytes));
     course.users.push(users);
     course.average.push(figures.average_us().map(rounded));
     course.min.push(bounds.map(|(minimum, _)| minimum));
     course.max.push(bounds.map(|(_, maximum)| maximum));
+}
+
+fn hide_unknown_bytes<'a>(course: &mut Course, labels: impl IntoIterator<Item = &'a LabelStatistics>) {
+    if labels.into_iter().any(|label| label.bytes().is_none()) {
+        course.bytes.fill(None);
+    }
 }
 
 /// Percentiles by point; none where no point has any.

@@ -20,7 +20,7 @@ pub fn plots(gathered: &Gathered) -> Plots {
     match gathered {
         Gathered::Measured { collection, series, .. } => Plots {
             curves: exact(collection),
-            courses: series.as_deref().map(course::of_series).unwrap_or_default(),
+            courses: series.as_deref().map(|series| course::of_series(series, collection)).unwrap_or_default(),
             ..Plots::default()
         },
         Gathered::FinalStats { files, .. } => {

@@ -35,10 +35,9 @@ pub fn figures(result: &RunResult) -> String {
         0 => String::new(),
         partial => format!(", {partial} of them in part"),
     };
-    // None where the engine does not say them for each request (k6).
-    let received = match u64::try_from(result.bytes).unwrap_or(0) {
-        0 => String::new(),
-        received => format!("; {} received", bytes(received)),
+    let received = match result.bytes {
+        None => String::new(),
+        Some(received) => format!("; {} received", bytes(u64::try_from(received).unwrap_or(0))),
     };
     let judged = thresholds(&result.thresholds).map_or_else(String::new, |thresholds| format!("{thresholds}\n\n"));
     let mut text = format!(
@@ -268,7 +267,7 @@ us (did not run)        0                  0     4        0                 -   
     #[test]
     fn bytes_that_the_engine_does_not_say_are_left_out() {
         let mut result = sample::result("NotJudged");
-        result["bytes"] = json!(0);
+        result.as_object_mut().unwrap().remove("bytes");
         let (run, ending) = ended(("True", "Completed"), Some(result));
         let text = text(&run, &ending);
         assert!(text.contains("\nWorkers 2 of 2 measured\n\n"), "{text}");

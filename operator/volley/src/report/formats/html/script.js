@@ -285,7 +285,7 @@
     }
     chart(host, {
       title: "Requests per second", lines: rates, x, y: { format: compact }, read, group, height: 190,
-      extra: [{ name: "received per second", points: columns(series.bytes, 0, 1 / step), reach: step, format: bytes }],
+      extra: series.bytes.includes(null) ? [] : [{ name: "received per second", points: columns(series.bytes, 0, 1 / step), reach: step, format: bytes }],
       summary: `Requests and errors per second over time, ${series.name}. Arrow keys move the read-out.`,
     });
     if (series.users && series.users.some((value) => value > 0)) {
