@@ -192,7 +192,7 @@ proptest! {
         for sample in &all {
             undisturbed.record(0, &sample.borrow());
             asked.record(0, &sample.borrow());
-            asked.encode_collection();
+            let _ = asked.encode_collection();
         }
         prop_assert_eq!(undisturbed.checkpoint(), asked.checkpoint());
     }
