@@ -1,54 +1,15 @@
 //! How fast samples are recorded, merged, encoded and parsed.
 //!
-//! `jtl` and `k6` are measured in processor time, so that their figures are per core and stand beside other load.
+//! Times are those of the processor.
+
+mod processor_time;
 
 use std::fmt::Write as _;
-use std::fs;
 use std::hint::black_box;
-use std::time::Duration;
 
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use processor_time::ProcessorTime;
 use volley_stats::{Collection, Engine, Histogram, Limits, Parser, Recorder, file, final_stats};
-
-/// The time that this thread has run on a processor, as Linux accounts for it.
-struct ProcessorTime;
-
-impl ProcessorTime {
-    fn now() -> Duration {
-        let accounts = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-        Duration::from_nanos(accounts.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or(0))
-    }
-}
-
-impl Measurement for ProcessorTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        Self::now()
-    }
-
-    fn end(&self, start: Duration) -> Duration {
-        Self::now().saturating_sub(start)
-    }
-
-    fn add(&self, left: &Duration, right: &Duration) -> Duration {
-        *left + *right
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        WallTime.to_f64(value)
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
 
 /// Durations around 20 to 150 ms with a tail, always the same.
 fn durations_us() -> Vec<u64> {
@@ -116,7 +77,7 @@ fn recorded(engine: Engine, text: &str) -> Collection {
     recorder.into_collection()
 }
 
-fn histograms(criterion: &mut Criterion) {
+fn histograms(criterion: &mut Criterion<ProcessorTime>) {
     let durations = durations_us();
     let mut group = criterion.benchmark_group("histogram");
     group.throughput(Throughput::Elements(durations.len() as u64));
@@ -161,7 +122,7 @@ fn samples(criterion: &mut Criterion<ProcessorTime>) {
     }
 }
 
-fn collections(criterion: &mut Criterion) {
+fn collections(criterion: &mut Criterion<ProcessorTime>) {
     let collection = recorded(Engine::JMeter, &kpi_file(200));
     let bytes = file::encode(&collection);
     let mut group = criterion.benchmark_group("collection_of_200_labels");
@@ -180,10 +141,9 @@ fn collections(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, histograms, collections);
 criterion_group! {
-    name = per_core;
+    name = benches;
     config = Criterion::default().with_measurement(ProcessorTime).sample_size(20);
-    targets = samples
+    targets = histograms, collections, samples
 }
-criterion_main!(benches, per_core);
+criterion_main!(benches);

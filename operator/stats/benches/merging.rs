@@ -3,10 +3,13 @@
 //! 1,000 workers with 100 labels each, successes and failures: 200,000 histograms. The files of 20 workers are made and
 //! taken 50 times each, so that they fit into memory.
 
+mod processor_time;
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2Serializer};
+use processor_time::ProcessorTime;
 use volley_stats::histogram::{HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS};
 use volley_stats::series::{EncodedSeries, SeriesSum};
 use volley_stats::{Collection, Histogram, Limits, Recorder, Sample, SampleKind, file};
@@ -52,7 +55,7 @@ fn worker(number: u64) -> Recorder {
     recorder
 }
 
-fn merging(criterion: &mut Criterion) {
+fn merging(criterion: &mut Criterion<ProcessorTime>) {
     let parts: Vec<_> = (0..DIFFERENT_WORKERS).map(|number| worker(number).into_parts()).collect();
     let mut group = criterion.benchmark_group("1000_workers_of_100_labels");
     group.sample_size(10);
@@ -132,5 +135,9 @@ fn with_the_crate(histograms: &[Vec<Vec<u8>>]) -> Vec<Vec<u8>> {
     encoded.collect()
 }
 
-criterion_group!(benches, merging);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(ProcessorTime);
+    targets = merging
+}
 criterion_main!(benches);

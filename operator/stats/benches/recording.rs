@@ -1,9 +1,12 @@
 //! How fast a worker turns its sample file into statistics and series: parsing and recording, by number of labels.
 
+mod processor_time;
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use processor_time::ProcessorTime;
 use volley_stats::{Engine, Limits, Parser, Recorder};
 
 /// Rows of the file: at 5,000 a second, 40 seconds.
@@ -40,7 +43,7 @@ fn parse_and_record(text: &str) -> Recorder {
     recorder
 }
 
-fn recording(criterion: &mut Criterion) {
+fn recording(criterion: &mut Criterion<ProcessorTime>) {
     let mut group = criterion.benchmark_group("parse_and_record_jtl");
     group.sample_size(20);
     for labels in [10, 200, 10_000] {
@@ -80,5 +83,9 @@ fn recording(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, recording);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(ProcessorTime);
+    targets = recording
+}
 criterion_main!(benches);
