@@ -17,12 +17,12 @@ pub mod user_manifest;
 // Without the clients of volley-storage: instrumented, the AWS SDK alone would take ten minutes.
 #[path = "../../operator/storage/src/documents/mod.rs"]
 pub mod documents;
-#[path = "../../operator/collector/src/tail/checkpoint.rs"]
-mod tail_checkpoint;
 #[path = "../../operator/storage/src/keys.rs"]
 pub mod keys;
 #[path = "../../operator/volley/src/manifest.rs"]
 pub mod manifest;
+#[path = "../../operator/collector/src/tail/checkpoint.rs"]
+mod tail_checkpoint;
 
 /// What the documents need of `volley-storage`'s module of this name.
 pub mod objects {

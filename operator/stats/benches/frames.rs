@@ -34,7 +34,7 @@ fn samples(worker: u64, seconds: i64, mut record: impl FnMut(&Sample<'_>)) {
                 elapsed_us,
                 first_byte_us: Some(elapsed_us / 2),
                 connect_us: Some(1_000),
-                bytes: 637,
+                bytes: Some(637),
                 code: "200",
                 message: "OK",
                 success: true,

@@ -146,7 +146,8 @@ fn read_outcome<'a>(name: &str, fields: &mut Fields<'a>) -> Result<Option<Encode
     let length = fields.u32()? as usize;
     let histogram = EncodedHistogram::read(fields.take(length)?)
         .map_err(|source| FileError::Histogram { label: name.to_owned(), source })?;
-    let outcome = EncodedOutcome { histogram, sum_us, sum_of_squares, bounds_us, clamped, first_byte, connect, received };
+    let outcome =
+        EncodedOutcome { histogram, sum_us, sum_of_squares, bounds_us, clamped, first_byte, connect, received };
     check(&outcome).map_err(|problem| contradiction(name, problem))?;
     Ok(Some(outcome))
 }

@@ -16,7 +16,7 @@ pub struct Responses {
     pub errors: u64,
     /// Requests that the stop of the run cut off. They are in no other figure.
     pub interrupted: u64,
-    /// Bytes received.
+    /// Bytes received, as far as the engine tells them.
     pub bytes: u64,
 }
 
@@ -52,7 +52,7 @@ impl Responses {
         }
         self.elapsed.record(sample.elapsed_us);
         self.errors = add_counts(self.errors, u64::from(!sample.success));
-        self.bytes = add_counts(self.bytes, sample.bytes);
+        self.bytes = add_counts(self.bytes, sample.bytes.unwrap_or(0));
     }
 
     /// Adds other requests.

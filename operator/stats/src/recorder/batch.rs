@@ -69,7 +69,9 @@ impl Batch {
     /// batch is empty.
     pub(super) fn close(&mut self, success: bool, outcome: &mut Outcome, row: usize, series: &mut Recording) {
         let Self { point, moments, first_byte, connect, received, count, indices } = self;
-        let (Some((minimum_us, maximum_us)), Some(indices)) = (moments.bounds_us, indices.get(..*count)) else { return };
+        let (Some((minimum_us, maximum_us)), Some(indices)) = (moments.bounds_us, indices.get(..*count)) else {
+            return;
+        };
         outcome.elapsed.moments.merge(moments);
         outcome.elapsed.histogram.add_one_of_each(indices);
         outcome.first_byte.merge(first_byte);

@@ -109,9 +109,9 @@ impl Recorder {
         let collection = file::decode(source.rest())?;
         let Collection { overview, requests, transactions, errors } = collection;
         let kinds = [(SampleKind::Request, requests), (SampleKind::Transaction, transactions)];
-        let labels = kinds.into_iter().flat_map(|(kind, labels)| {
-            labels.into_iter().map(move |(name, statistics)| (kind, name, statistics))
-        });
+        let labels = kinds
+            .into_iter()
+            .flat_map(|(kind, labels)| labels.into_iter().map(move |(name, statistics)| (kind, name, statistics)));
         let labels = Labels::restore(labels, overview.has_folded_labels());
         let rows: HashMap<&LabelKey, usize> =
             labels.rows().iter().enumerate().map(|(number, row)| (&row.key, number)).collect();

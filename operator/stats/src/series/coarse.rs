@@ -63,6 +63,13 @@ impl CoarseHistogram {
             .map(|(slot, _)| slot.midpoint_us())
     }
 
+    /// Counts a duration in microseconds `count` times. One above 2³⁷ µs counts as that.
+    pub(super) fn record(&mut self, value_us: u64, count: u64) {
+        if count > 0 {
+            self.add_slots(index_among::<BITS>(value_us.min(HIGHEST_US)), &[add_counts(0, count)]);
+        }
+    }
+
     /// Adds counts of neighbouring slots, of which the first has the number `first`.
     pub(super) fn add_slots(&mut self, first: usize, counts: &[u64]) {
         self.bytes.push(0);
@@ -225,7 +232,7 @@ mod tests {
     fn of(values: &[(u64, u64)]) -> CoarseHistogram {
         let mut histogram = CoarseHistogram::default();
         for (value_us, count) in values {
-            histogram.add_slots(index_among::<BITS>((*value_us).min(HIGHEST_US)), &[add_counts(0, *count)]);
+            histogram.record(*value_us, *count);
         }
         histogram.settle();
         histogram

@@ -40,7 +40,12 @@ impl SeriesSum {
     pub fn add(&mut self, other: &Series) {
         self.adopt(
             other.span,
-            [other.totals.step(), other.distribution.step(), other.label_figures.step(), other.label_distributions.step()],
+            [
+                other.totals.step(),
+                other.distribution.step(),
+                other.label_figures.step(),
+                other.label_distributions.step(),
+            ],
         );
         let rows = self.rows_of(&other.labels);
         let Self { bounds, series, .. } = self;
@@ -62,7 +67,9 @@ impl SeriesSum {
         add_encoded_rows(&mut series.totals, totals, &[ALL], &bounds.0, |known, added| known.merge(&added));
         let merge_bytes = |known: &mut CoarseHistogram, added: &[u8]| known.merge_bytes(added);
         add_encoded_rows(&mut series.distribution, distribution, &[ALL], &bounds.0, merge_bytes);
-        add_encoded_rows(&mut series.label_figures, label_figures, &rows, &bounds.1, |known, added| known.merge(&added));
+        add_encoded_rows(&mut series.label_figures, label_figures, &rows, &bounds.1, |known, added| {
+            known.merge(&added)
+        });
         add_encoded_rows(&mut series.label_distributions, label_distributions, &rows, &bounds.1, merge_bytes);
     }
 

@@ -30,7 +30,7 @@ fn sample(second: i64, label: &str, elapsed_us: u64) -> OwnedSample {
         start_us: (FIRST + second) * 1_000_000,
         elapsed_us,
         first_byte_us: None,
-        bytes: 10,
+        bytes: Some(10),
         code: "200",
         message: "OK",
         success: true,
@@ -65,7 +65,7 @@ impl Counted {
             } else {
                 counted.durations.push(sample.elapsed_us);
                 counted.errors += u64::from(!sample.success);
-                counted.bytes += sample.bytes;
+                counted.bytes += sample.bytes.unwrap_or(0);
             }
         }
         counted.durations.sort_unstable();

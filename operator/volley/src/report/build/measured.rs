@@ -1,8 +1,8 @@
 //! Of samples and histograms: exact figures.
 
 use volley_aggregator::measured::figures;
-use volley_stats::statistics::{Collection, Overview};
 use volley_stats::SampleKind;
+use volley_stats::statistics::{Collection, Overview};
 
 use super::title_of;
 use crate::report::model::{ErrorGroup, Interval, Label, Report, Source, VERSION};
