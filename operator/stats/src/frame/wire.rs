@@ -27,7 +27,7 @@ use super::{ERROR_GROUPS, Frame, FrameSecond, LABEL_BYTES, LABELS, Responses, SE
 use crate::histogram::{HIGHEST_US, MAXIMUM_COUNT, SLOTS, Slot, add_counts};
 use crate::leb128::{self, Source};
 use crate::samples::SampleKind;
-use crate::statistics::{Distribution, ErrorKey, LabelKey};
+use crate::statistics::{ErrorKey, LabelKey, Moments};
 
 const MAGIC: [u8; 8] = *b"VOLLEYF1";
 /// A limit for writers and readers, in bytes: 64 seconds with 20,000 different response times each.
@@ -136,12 +136,13 @@ fn put_responses(responses: &Responses, bytes: &mut Vec<u8>) {
     leb128::put(*interrupted, bytes);
     let slots = elapsed.histogram().counts().count();
     leb128::put(slots as u64, bytes);
-    let Some((minimum, maximum)) = elapsed.bounds_us else { return };
+    let Moments { sum_us, sum_of_squares, bounds_us, clamped } = elapsed.moments;
+    let Some((minimum, maximum)) = bounds_us else { return };
     leb128::put(*errors, bytes);
     leb128::put(*received, bytes);
-    put_wide(elapsed.sum_us, bytes);
-    put_wide(elapsed.sum_of_squares, bytes);
-    leb128::put(elapsed.clamped, bytes);
+    put_wide(sum_us, bytes);
+    put_wide(sum_of_squares, bytes);
+    leb128::put(clamped, bytes);
     leb128::put(minimum, bytes);
     leb128::put(maximum - minimum, bytes);
     let mut next = 0;
@@ -240,10 +241,8 @@ impl EncodedResponses<'_> {
         };
         sum.errors = add_counts(sum.errors, errors);
         sum.bytes = add_counts(sum.bytes, bytes);
-        // Everything but the histogram as a distribution whose histogram is empty.
-        let rest =
-            Distribution { sum_us, sum_of_squares, clamped, bounds_us: Some(bounds_us), ..Distribution::default() };
-        sum.elapsed.merge(&rest);
+        let moments = Moments { sum_us, sum_of_squares, bounds_us: Some(bounds_us), clamped };
+        sum.elapsed.moments.merge(&moments);
         sum.elapsed.histogram.add_all(slots);
     }
 }
