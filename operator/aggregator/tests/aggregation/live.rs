@@ -38,7 +38,7 @@ fn sample(label: &str, end_ms: i64, elapsed_us: u64, success: bool) -> Sample<'_
         elapsed_us,
         first_byte_us: None,
         connect_us: None,
-        bytes: 7,
+        bytes: Some(7),
         code: if success { "200" } else { "500" },
         message: "",
         success,
