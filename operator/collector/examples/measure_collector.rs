@@ -158,7 +158,7 @@ fn spawn(storage: &Server, control: &Path, work: &Path) -> Outcome<Child> {
 
 /// Rows as Locust writes them, in batches of 10 ms.
 async fn write_samples(path: &Path, load: &Load) -> Outcome<()> {
-    let Load { rate, seconds, labels, hours } = *load;
+    let Load { rate, seconds, labels, hours, .. } = *load;
     let mut file = File::create(path)?;
     file.write_all(b"allThreads,timeStamp,label,method,elapsed,bytes,responseCode,responseMessage,success,Latency\n")?;
     let mut ticks = interval(Duration::from_millis(10));
