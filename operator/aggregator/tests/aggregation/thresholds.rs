@@ -149,7 +149,7 @@ fn sample(kind: SampleKind, label: &str) -> Sample<'_> {
         elapsed_us: 50,
         first_byte_us: None,
         connect_us: None,
-        bytes: 0,
+        bytes: Some(0),
         code: "200",
         message: "",
         success: true,
