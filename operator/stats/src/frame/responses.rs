@@ -26,7 +26,7 @@ impl From<&LabelStatistics> for Responses {
             elapsed: statistics.together().elapsed,
             errors: statistics.errors(),
             interrupted: statistics.interrupted.count(),
-            bytes: statistics.bytes(),
+            bytes: statistics.bytes().unwrap_or(0),
         }
     }
 }
