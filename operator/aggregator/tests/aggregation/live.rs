@@ -95,7 +95,7 @@ fn a_second_is_closed_once_all_workers_have_told_of_it() {
     let closed = merger.close(at_ms(1_500)).unwrap();
     assert_eq!((closed.second, closed.workers.expected, closed.workers.reported), (START_S, 2, 2));
     assert_eq!(closed.regions.keys().collect::<Vec<_>>(), ["eu", "us"]);
-    assert_eq!(merger.close(at_ms(60_000)), None, "nobody has told of the next, and both are silent by then");
+    assert_eq!(merger.close(at_ms(2_400)), None, "nobody has told of the next");
 }
 
 #[test]
@@ -377,7 +377,7 @@ async fn tell(server: &Server, attempt: WorkerAttempt, first: i64, seconds: i64)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn frames_in_the_storage_become_closed_seconds_within_two_seconds() {
+async fn frames_in_the_storage_become_closed_seconds_of_all_workers() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_on_free_ports(folder.path()).await.unwrap();
     let first = Timestamp::now().as_second() + 1;

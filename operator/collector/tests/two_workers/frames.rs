@@ -26,8 +26,8 @@ impl Watch {
         Self { watching: tokio::spawn(watch(run.storage.objects(), workers)) }
     }
 
-    /// Asserts that frames came in time while the load ran, and answers the sum of them.
-    pub(crate) async fn finish(self, latest_ms: i64) -> Responses {
+    /// Asserts that frames follow each other while the load runs, says how soon they came, and answers the sum of them.
+    pub(crate) async fn finish(self) -> Responses {
         let seen = self.watching.await.unwrap();
         let mut sum = Responses::default();
         let mut lags = Vec::new();
@@ -48,7 +48,6 @@ impl Watch {
         let late = lags[lags.len() * 95 / 100];
         println!("{} frames, {late} ms after their second (p95), {:?} at most; {users} users", lags.len(), lags.last());
         assert!(lags.len() > 3 && users > 0, "{seen:?}");
-        assert!(late <= latest_ms, "{late} ms");
         sum
     }
 }

@@ -107,7 +107,7 @@ async fn two_workers_merge_to_the_sum_of_their_summaries_and_raw_samples() {
     }
     let merged = assert_figures_are_true(&[&one, &two], &[Rows::Locust]).await;
     assert_eq!(merged.requests.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["broken", "home"]);
-    assert_told(&merged, &watch.finish(1_500).await);
+    assert_told(&merged, &watch.finish().await);
 }
 
 /// What frames said while the load ran is what the result says.
@@ -159,7 +159,7 @@ async fn two_workers_of_k6_merge_to_their_raw_rows_and_to_what_the_target_answer
     assert_eq!(merged.requests.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["broken", "home"]);
     let (broken, home) = (&merged.requests["broken"], &merged.requests["home"]);
     assert_eq!((broken.errors(), home.errors()), (broken.requests(), 0));
-    assert_told(&merged, &watch.finish(2_500).await);
+    assert_told(&merged, &watch.finish().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -257,7 +257,7 @@ async fn a_jmx_runs_with_the_load_and_the_properties_of_the_definition() {
     let label = &merged.requests[r"home a\b=ä"];
     assert!(label.requests() > 100, "one iteration only: the script's own load");
     assert_eq!(label.errors(), 0);
-    assert_told(&merged, &watch.finish(1_500).await);
+    assert_told(&merged, &watch.finish().await);
 }
 
 /// Locust from requests; Molotov with a script that a service writes before the load; siege, which has no sample file that we read.
