@@ -4,17 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future;
 use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams};
 use proptest::prelude::*;
 use tokio::time::timeout;
+use volley_aggregator::Settings;
 use volley_aggregator::live::{self, ClosedSecond, Live, LiveSeries, Merger, Outline};
+use volley_api::LoadTestRun;
 use volley_stats::frame::EncodedFrame;
 use volley_stats::{Frame, FrameRecorder, Percentile, Sample, SampleKind};
+use volley_storage::documents::{self, ClosedWorker, LateWorkers, StartDecision};
 use volley_storage::embedded::Server;
 use volley_storage::keys::{self, WorkerAttempt};
 use volley_storage::objects::PutOptions;
 
-use crate::fixtures::{RUN, START_S, at, attempt};
+use crate::fixtures::{RUN, START_S, at, attempt, close, definition};
+use crate::whole_runs::api_server_with_a_run;
 
 const INTERVAL_S: u32 = 1;
 
@@ -360,8 +367,8 @@ fn a_checkpoint_of_another_run_or_with_other_bytes_is_refused() {
 }
 
 /// A worker in real time: writes a frame each second, 300 ms after it.
-async fn tell(server: &Server, attempt: WorkerAttempt, first: i64, seconds: i64) {
-    let store = server.objects_of_run(RUN);
+async fn tell(server: &Server, run_uid: &str, attempt: WorkerAttempt, first: i64, seconds: i64) {
+    let store = server.objects_of_run(run_uid);
     let mut recorder = FrameRecorder::new();
     recorder.begin(first);
     for second in first..first + seconds {
@@ -372,7 +379,7 @@ async fn tell(server: &Server, attempt: WorkerAttempt, first: i64, seconds: i64)
         let due = Timestamp::from_millisecond((second + 1) * 1_000 + 300).unwrap();
         tokio::time::sleep(Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default()).await;
         let frame = if second + 1 == first + seconds { recorder.end(second) } else { recorder.close(second) }.unwrap();
-        store.put(&attempt.frame(RUN, frame.through), frame.encode(), PutOptions::default()).await.unwrap();
+        store.put(&attempt.frame(run_uid, frame.through), frame.encode(), PutOptions::default()).await.unwrap();
     }
 }
 
@@ -394,9 +401,9 @@ async fn frames_in_the_storage_become_closed_seconds_of_all_workers() {
     let merging = live::merge(&store, RUN, &view);
     let telling = async {
         tokio::join!(
-            tell(&server, attempt("eu", 0), first, 3),
-            tell(&server, attempt("eu", 1), first, 3),
-            tell(&server, attempt("us", 0), first, 3),
+            tell(&server, RUN, attempt("eu", 0), first, 3),
+            tell(&server, RUN, attempt("eu", 1), first, 3),
+            tell(&server, RUN, attempt("us", 0), first, 3),
         );
     };
     let watching = async {
@@ -421,4 +428,74 @@ async fn frames_in_the_storage_become_closed_seconds_of_all_workers() {
     }
     assert_eq!(view.series(|series| series.points().map(|point| point.figures.requests).sum::<u64>()), 180);
     assert!(view.workers().iter().all(|worker| worker.ended && worker.newest == Some(first + 2)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an API server: make test sets VOLLEY_TEST_KUBECONFIG"]
+async fn the_status_shows_figures_while_the_run_runs_and_then_its_result() {
+    let (client, created) = api_server_with_a_run().await;
+    let (name, uid) = (created.name_any(), created.uid().unwrap());
+    let runs: Api<LoadTestRun> = Api::namespaced(client.clone(), "default");
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_on_free_ports(folder.path()).await.unwrap();
+    let store = server.objects();
+    let first = Timestamp::now().as_second() + 1;
+    let mut definition = definition(&[("eu", 1)]);
+    definition.live = Some(documents::Live { interval_s: 1 });
+    (definition.run.uid, definition.run.name, definition.run.namespace) = (uid.clone(), name.clone(), "default".into());
+    store.put_document(&keys::definition(&uid), &definition).await.unwrap();
+    let start_at = Timestamp::from_second(first).unwrap();
+    let start = StartDecision { version: 1, start_at, regions: vec!["eu".into()], late_workers: LateWorkers::Refuse };
+    store.put_document(&keys::start(&uid), &start).await.unwrap();
+
+    let results = server.results();
+    let settings = Settings { run_uid: uid.clone(), patience: Some(Duration::from_mins(1)) };
+    let aggregate = || {
+        volley_aggregator::run(
+            settings.clone(),
+            store.clone(),
+            results.clone(),
+            Some(client.clone()),
+            future::pending(),
+        )
+    };
+    let watching = async {
+        let mut seen = Vec::new();
+        while seen.len() < 2 {
+            let status = runs.get(&name).await.unwrap().status.unwrap_or_default();
+            assert_eq!(status.result, None);
+            seen.extend(status.live.filter(|live| seen.last() != Some(live)));
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let close = close(vec![ClosedWorker {
+            target: "eu".into(),
+            index: 0,
+            pod_uid: None,
+            manifest: None,
+            reason: Some("gone".into()),
+        }]);
+        store.put_document(&keys::close(&uid), &close).await.unwrap();
+        seen
+    };
+    let telling = tell(&server, &uid, attempt("eu", 0), first, 30);
+    let running = async { tokio::join!(aggregate(), timeout(Duration::from_secs(40), watching)) };
+    let (aggregated, seen) = tokio::select! {
+        outcome = running => outcome,
+        () = async { telling.await; future::pending().await } => unreachable!(),
+    };
+    let (aggregated, seen) = (aggregated.unwrap(), seen.unwrap());
+    for live in &seen {
+        assert_eq!((live.users, live.request_rate.as_str(), live.error_rate.as_str()), (5, "20/s", "5%"));
+        assert_eq!(
+            (live.p50.as_deref(), live.p95.as_deref(), live.p99.as_deref()),
+            (Some("10ms"), Some("19ms"), Some("20ms"))
+        );
+    }
+    assert!(seen[0].at < seen[1].at);
+    let status = runs.get(&name).await.unwrap().status.unwrap();
+    assert_eq!((status.result.as_ref(), status.live.map(|live| live.users)), (Some(&aggregated.summary), Some(0)));
+    // A second process of the same run, which finds it closed.
+    aggregate().await.unwrap();
+    assert_eq!(runs.get(&name).await.unwrap().status.unwrap().result, Some(aggregated.summary));
+    runs.delete(&name, &DeleteParams::default()).await.unwrap();
 }

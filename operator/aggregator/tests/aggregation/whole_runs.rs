@@ -3,11 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::{conditions, wait};
+use kube::{Client, Config, ResourceExt};
 use proptest::prelude::*;
 use volley_aggregator::gather::STATISTICS;
 use volley_aggregator::measured::Measured;
 use volley_aggregator::over_time::over_time;
 use volley_aggregator::{AggregateError, Aggregated, Settings, gather, publish, result, status};
+use volley_api::LoadTestRun;
+use volley_api::crd::{Kind, crd};
 use volley_api::load_test_run::Verdict;
 use volley_stats::{Collection, Series};
 use volley_storage::documents::{
@@ -303,17 +310,8 @@ proptest! {
     }
 }
 
-#[tokio::test]
-#[ignore = "needs an API server: make test sets VOLLEY_TEST_KUBECONFIG"]
-async fn the_status_of_the_run_gets_result_and_live_and_nothing_else() {
-    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-    use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
-    use kube::config::{KubeConfigOptions, Kubeconfig};
-    use kube::runtime::{conditions, wait};
-    use kube::{Client, Config, ResourceExt};
-    use volley_api::LoadTestRun;
-    use volley_api::crd::{Kind, crd};
-
+/// A client of the tests' API server, and a new run there.
+pub(crate) async fn api_server_with_a_run() -> (Client, LoadTestRun) {
     let path = std::env::var("VOLLEY_TEST_KUBECONFIG").expect("VOLLEY_TEST_KUBECONFIG names a kubeconfig");
     let kubeconfig = Kubeconfig::read_from(&path).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
@@ -333,6 +331,14 @@ async fn the_status_of_the_run_gets_result_and_live_and_nothing_else() {
     }))
     .unwrap();
     let created = runs.create(&PostParams::default(), &created).await.unwrap();
+    (client, created)
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make test sets VOLLEY_TEST_KUBECONFIG"]
+async fn the_status_of_the_run_gets_result_and_live_and_nothing_else() {
+    let (client, created) = api_server_with_a_run().await;
+    let runs: Api<LoadTestRun> = Api::namespaced(client.clone(), "default");
     let name = created.name_any();
 
     let measured = Measured::of(&[("eu".to_owned(), collection(&many_labels(0)))]);
