@@ -21,9 +21,10 @@ test:
 	@dev/test.sh
 
 ## test-full PART=...: the long tests; without PART it lists the parts
+## test-full PART=scale WORKERS=500: simulated workers in five regions
 .PHONY: test-full
 test-full:
-	@dev/test-full.sh "$(PART)"
+	@dev/test-full.sh "$(PART)" "$(WORKERS)"
 
 ## lint: formats, lints, licences, the rules of the house
 .PHONY: lint

@@ -16,14 +16,7 @@ build_profile() {
 # operator_memory: resident memory of the operator's process, in MiB, a minute after it started and without work.
 operator_memory() {
   sleep 60
-  local container pid
-  container=$(kubectl get pods -n volley-system -l app.kubernetes.io/component=operator -o jsonpath='{.items[0].status.containerStatuses[0].containerID}')
-  container=${container##*/}
-  for pid in $(grep -ls "$container" /proc/[0-9]*/cgroup 2>/dev/null | cut -d/ -f3); do
-    if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q 'volley operator'; then
-      awk '/^(VmRSS|RssAnon)/ {printf "    operator, idle: %s %.1f MiB\n", $1, $2 / 1024}' "/proc/$pid/status"
-    fi
-  done
+  awk '/^(VmRSS|RssAnon)/ {printf "    operator, idle: %s %.1f MiB\n", $1, $2 / 1024}' "/proc/$(process_of operator)/status"
 }
 
 image_sizes() {

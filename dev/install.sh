@@ -53,6 +53,21 @@ install_chart() {
     --wait --timeout 3m
 }
 
+# process_of COMPONENT: the process of Volley's operator or storage on this machine.
+process_of() {
+  local container pid
+  container=$(kubectl get pods -n volley-system -l "app.kubernetes.io/component=$1" -o jsonpath='{.items[0].status.containerStatuses[0].containerID}')
+  container=${container##*/}
+  for pid in $(grep -ls "$container" /proc/[0-9]*/cgroup 2>/dev/null | cut -d/ -f3); do
+    if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "volley $1"; then
+      echo "$pid"
+      return 0
+    fi
+  done
+  echo "error: the process of volley $1 is not on this machine" >&2
+  return 1
+}
+
 start_target() {
   sed "s|localhost/volley-target:dev|$IMAGE_TARGET|" "$VOLLEY_ROOT/examples/target.yaml" | kubectl apply --server-side -f -
   kubectl rollout status --namespace default deployment/volley-target --timeout=120s

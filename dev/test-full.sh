@@ -35,6 +35,35 @@ examples)
   done
   step "Remove the cluster" "$VOLLEY_BIN/cluster" down test
   ;;
+scale)
+  source "$VOLLEY_ROOT/dev/scale.sh"
+  workers=${2:-500}
+  if [[ ! $workers =~ ^[1-9][0-9]{0,3}$ ]] || ((workers % 5 != 0 || workers < 5 || workers > 5000)); then
+    echo "error: WORKERS=$workers is no multiple of 5 from 5 to 5000: there are five regions" >&2
+    exit 2
+  fi
+  trap remove_scale_clusters EXIT
+  step "Check the toolchains" check_toolchains
+  step "Install Debian packages" install_packages
+  remove_scale_clusters
+  step "Build the development cluster" build_cluster_program
+  step "Build helm" install_helm
+  step "Build volley and the simulation" build_for_scale
+  step "Build the image" "$VOLLEY_ROOT/dev/images/build.sh" volley
+  write_audit_policy
+  step "Start the hub" start_scale_hub
+  step "Install Volley with Helm" install_chart
+  step "Let regions reach the storage" let_regions_reach_storage "$SCALE_HUB"
+  step "Start five regions and join them" start_scale_regions
+  step "Start the simulated nodes" simulate
+  step "A run of 5 workers" scale_run few 5
+  for stored in stored-1 stored-2; do
+    step "Store 100 finished runs" store_runs "$stored" "$SCALE_FOLDER/few/run.json"
+  done
+  step "A run of $workers workers" scale_run many "$workers"
+  printf '\n'
+  scale_table "$SCALE_FOLDER/few" "$SCALE_FOLDER/many"
+  ;;
 fuzz)
   step "Check the toolchains" check_toolchains
   "$VOLLEY_ROOT/dev/fuzz.sh"
@@ -62,10 +91,11 @@ regions)
   step "Remove the clusters" "$VOLLEY_BIN/cluster" down hub "${regions[@]}"
   ;;
 *)
-  echo "usage: make test-full PART=cluster|examples|fuzz|regions|rules" >&2
+  echo "usage: make test-full PART=cluster|examples|fuzz|regions|rules|scale" >&2
   echo "  cluster   development clusters side by side, killed and cleaned" >&2
   echo "  examples  every example of examples/ on a real cluster" >&2
   echo "  rules     the alert rules, by Prometheus' own tester" >&2
+  echo "  scale     WORKERS simulated workers (500) in five regions; prints the table of docs/contributors/scale.md" >&2
   echo "  fuzz      every fuzz target for VOLLEY_FUZZ_SECONDS (900), two at a time" >&2
   echo "  regions   one test over five clusters: distance, cuts, lost workers, two hubs" >&2
   exit 2

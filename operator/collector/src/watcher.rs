@@ -13,6 +13,9 @@ use volley_storage::{ObjectError, ObjectStore, keys};
 use crate::clock::ClockComparison;
 use crate::control::StartSeen;
 
+/// Before the start is known, a stop only makes a worker leave that makes no load yet: it is asked for at each so many looks, so
+/// that waiting costs little more than one request a second.
+const LOOKS_PER_STOP: u32 = 5;
 /// How long one answer may take. The SDK would wait and repeat for longer; the next look is a repetition too, and a stop must not
 /// wait behind a hanging request.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -39,15 +42,20 @@ pub(crate) async fn watch_decisions(
 ) {
     let mut clock = ClockComparison::default();
     let (start_key, stop_key) = (keys::start(&run_uid), keys::stop(&run_uid));
-    loop {
+    for look in (0..LOOKS_PER_STOP).cycle() {
         if sender.is_closed() {
             return;
         }
         let began = Instant::now();
-        let known = sender.borrow().clone();
+        let (start_known, stop_known) = {
+            let known = sender.borrow();
+            (known.start.is_some(), known.stop.is_some())
+        };
+        // Once the start is known, a stop must not come later than the gate opens.
+        let stop_is_due = start_known || look == 0;
         let (start, stop) = tokio::join!(
-            ask::<StartDecision>(&store, &start_key, known.start.is_some()),
-            ask::<StopDecision>(&store, &stop_key, known.stop.is_some()),
+            ask::<StartDecision>(&store, &start_key, !start_known),
+            ask::<StopDecision>(&store, &stop_key, stop_is_due && !stop_known),
         );
         let read_at = now();
         sender.send_modify(|decisions| {
@@ -72,9 +80,9 @@ pub(crate) async fn watch_decisions(
     }
 }
 
-/// `None`: no answer. `Some(None)`: the document is not there, or known already.
-async fn ask<D: Document>(store: &ObjectStore, key: &str, known: bool) -> Option<Option<D>> {
-    if known {
+/// `None`: no answer. `Some(None)`: the document is not there, known already or not due.
+async fn ask<D: Document>(store: &ObjectStore, key: &str, due: bool) -> Option<Option<D>> {
+    if !due {
         // The other request of this look says whether the storage answers.
         return Some(None);
     }
@@ -93,4 +101,48 @@ async fn ask<D: Document>(store: &ObjectStore, key: &str, known: bool) -> Option
 
 fn report(key: &str, error: &ObjectError) {
     tracing::warn!(key, %error, "the storage gave no answer that helps");
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use volley_storage::documents::{DOCUMENT_VERSION, LateWorkers, StopReason};
+    use volley_storage::embedded::Server;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn waiting_costs_little_more_than_a_request_a_second_and_a_stop_is_still_seen() {
+        let place = tempfile::tempdir().unwrap();
+        let server = Server::start_on_free_ports(place.path()).await.unwrap();
+        let (sender, mut decisions) =
+            watch::channel(Decisions { start_looked_for: false, start: None, stop: None, answered: Instant::now() });
+        let objects = server.objects_of_run("run");
+        let watching = tokio::spawn(watch_decisions(objects.clone(), "run".into(), sender, Timestamp::now));
+        decisions.wait_for(|decisions| decisions.start_looked_for).await.unwrap();
+        // The first look asks for both, the next four for the start alone.
+        assert_eq!(objects.requests().reads, 2);
+        decisions.changed().await.unwrap();
+        assert_eq!(objects.requests().reads, 3);
+
+        let start = StartDecision {
+            version: DOCUMENT_VERSION,
+            start_at: Timestamp::now() + SignedDuration::from_mins(1),
+            regions: Vec::new(),
+            late_workers: LateWorkers::Refuse,
+        };
+        server.objects().put_document_once(&keys::start("run"), &start).await.unwrap();
+        decisions.wait_for(|decisions| decisions.start.is_some()).await.unwrap();
+        let stop = StopDecision {
+            version: DOCUMENT_VERSION,
+            reason: StopReason::Requested,
+            message: String::new(),
+            at: Timestamp::now(),
+        };
+        server.objects().put_document_once(&keys::stop("run"), &stop).await.unwrap();
+        let asked = objects.requests().reads;
+        decisions.wait_for(|decisions| decisions.stop.is_some()).await.unwrap();
+        assert!(objects.requests().reads <= asked + 2, "with a known start each look asks for a stop");
+        watching.abort();
+    }
 }

@@ -116,10 +116,13 @@ impl Courier<'_> {
         let statement = Statement { definition, worker: self.worker, seen, measured, sample_files, warnings };
         let manifest = statement.manifest(objects.written().clone());
         objects.manifest(&manifest, deadline).await?;
+        let asked = self.store.requests();
         tracing::info!(
             requests = manifest.counters.requests,
             errors = manifest.counters.errors,
             complete = manifest.complete,
+            storage_reads = asked.reads,
+            storage_writes = asked.writes,
             "the manifest is written"
         );
         Ok(())

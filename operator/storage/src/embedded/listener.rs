@@ -14,8 +14,9 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-/// Connections at the same time; more wait in the kernel's queue.
-const CONNECTIONS: usize = 1024;
+/// Connections at the same time; more wait in the kernel's queue. A worker keeps up to two, and a test may have 1,000 workers in each
+/// of five regions; a collector that is not answered for minutes would stop its load.
+const CONNECTIONS: usize = 12_000;
 /// A client that does not finish its request's head within this time is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests under way may take this long once the server is to stop.

@@ -9,6 +9,7 @@ mod document;
 mod error;
 mod list;
 mod read;
+mod requests;
 mod write;
 
 use aws_config::SdkConfig;
@@ -24,6 +25,7 @@ pub use document::{Decided, Document, decode_document, encode_document};
 pub use error::ObjectError;
 pub use list::{ListedObject, Listing};
 pub use read::{FetchedFile, ObjectHead};
+pub use requests::RequestCounts;
 pub use write::{Creation, PutOptions};
 
 /// Content type of the JSON documents.
@@ -37,6 +39,7 @@ pub struct ObjectStore {
     client: Client,
     bucket: String,
     dates: clock::DateRecorder,
+    requests: requests::RequestCounter,
 }
 
 impl ObjectStore {
@@ -54,11 +57,13 @@ impl ObjectStore {
 
     fn from_config(settings: &StorageSettings, config: &SdkConfig) -> Self {
         let dates = clock::DateRecorder::default();
-        let mut builder = aws_sdk_s3::config::Builder::from(config).interceptor(dates.clone());
+        let requests = requests::RequestCounter::default();
+        let mut builder =
+            aws_sdk_s3::config::Builder::from(config).interceptor(dates.clone()).interceptor(requests.clone());
         if let Some(endpoint) = &settings.s3_endpoint {
             builder = builder.endpoint_url(endpoint).force_path_style(true);
         }
-        Self { client: Client::from_conf(builder.build()), bucket: settings.bucket.clone(), dates }
+        Self { client: Client::from_conf(builder.build()), bucket: settings.bucket.clone(), dates, requests }
     }
 
     /// Name of the bucket.
@@ -77,6 +82,12 @@ impl ObjectStore {
     #[must_use]
     pub fn last_date(&self) -> Option<ServerDate> {
         self.dates.last()
+    }
+
+    /// Requests that this client and its clones have made so far, repetitions included.
+    #[must_use]
+    pub fn requests(&self) -> RequestCounts {
+        self.requests.counts()
     }
 
     fn error<E>(&self, operation: &'static str, key: &str, error: &SdkError<E, HttpResponse>) -> ObjectError

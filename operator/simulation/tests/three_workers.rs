@@ -1,0 +1,245 @@
+//! A run of three simulated workers without Kubernetes: real storage, real collectors, real aggregator.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly, their helpers too")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use volley_api::WorkerSize;
+use volley_collector::Settings;
+use volley_simulation::worker::{Behaviour, ExitCode, Generator, Place, Played, Sample, Worker, play};
+use volley_storage::documents::{
+    Artifacts, CloseDecision, ClosedWorker, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load, Manifest, Region,
+    ResultDocument, RunIdentity, Scenario, Source, Start, StartDecision, StopDecision, StopReason, WorkerResources,
+};
+use volley_storage::embedded::Server;
+use volley_storage::keys::{self, WorkerAttempt};
+use volley_storage::objects::{PutOptions, sha256_hex};
+
+const RUN: &str = "simulated-run";
+const SCRIPT: &str = "# never run";
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Storage and operator of a run with two workers in `eu` and one in `us`.
+struct Scene {
+    place: TempDir,
+    storage: Server,
+    never: watch::Sender<bool>,
+    workers: JoinSet<(WorkerAttempt, Played)>,
+}
+
+impl Scene {
+    async fn new(load_seconds: u64) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let storage = Server::start_on_free_ports(&place.path().join("data")).await.unwrap();
+        let objects = storage.objects();
+        objects.put(&keys::script(&sha256_hex(SCRIPT.as_bytes())), SCRIPT, PutOptions::default()).await.unwrap();
+        objects.put_document(&keys::definition(RUN), &definition(load_seconds)).await.unwrap();
+        Self { place, storage, never: watch::channel(false).0, workers: JoinSet::new() }
+    }
+
+    fn begin(&mut self, attempt: WorkerAttempt) {
+        let settings = Settings {
+            run_uid: RUN.into(),
+            worker: attempt.clone(),
+            storage: self.storage.storage_settings(),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            control_dir: "replaced".into(),
+            work_dir: "replaced".into(),
+        };
+        let objects = self.storage.objects_of_run(RUN);
+        let worker = Worker { settings, objects, behaviour: behaviour(), grace: LONGEST };
+        let (place, terminated) = (Place::new(self.place.path()).unwrap(), self.never.subscribe());
+        self.workers.spawn(async move { (attempt, play(worker, &place, terminated).await) });
+    }
+
+    fn begin_all(&mut self) {
+        for attempt in attempts() {
+            self.begin(attempt);
+        }
+    }
+
+    async fn start(&self) -> Timestamp {
+        let start_at = Timestamp::now() + SignedDuration::from_secs(3);
+        let decision = StartDecision {
+            version: DOCUMENT_VERSION,
+            start_at,
+            regions: vec!["eu".into(), "us".into()],
+            late_workers: LateWorkers::Refuse,
+        };
+        self.storage.objects().put_document_once(&keys::start(RUN), &decision).await.unwrap();
+        start_at
+    }
+
+    async fn ends(&mut self) -> BTreeMap<WorkerAttempt, Played> {
+        let mut played = BTreeMap::new();
+        while let Some(ended) = tokio::time::timeout(LONGEST, self.workers.join_next()).await.expect("workers end") {
+            let (attempt, what) = ended.unwrap();
+            played.insert(attempt, what);
+        }
+        played
+    }
+
+    /// What the operator and then the aggregator do.
+    async fn result(&self) -> ResultDocument {
+        let objects = self.storage.objects();
+        let mut workers = Vec::new();
+        for attempt in attempts() {
+            let manifest = objects.get(&attempt.manifest(RUN), 1 << 20).await.unwrap().expect("a manifest");
+            workers.push(ClosedWorker {
+                target: attempt.target.clone(),
+                index: attempt.index,
+                pod_uid: Some(attempt.pod_uid.clone()),
+                manifest: Some(sha256_hex(&manifest)),
+                reason: None,
+            });
+        }
+        let close = CloseDecision { version: DOCUMENT_VERSION, at: Timestamp::now(), workers, stopped: None };
+        objects.put_document_once(&keys::close(RUN), &close).await.unwrap();
+        let settings = volley_aggregator::Settings { run_uid: RUN.into(), patience: Some(LONGEST) };
+        let results = self.storage.results();
+        volley_aggregator::run(settings, objects, results, None, std::future::pending()).await.unwrap().document
+    }
+}
+
+fn attempts() -> [WorkerAttempt; 3] {
+    [("eu", 0), ("eu", 1), ("us", 0)].map(|(target, index)| WorkerAttempt {
+        target: target.into(),
+        index,
+        pod_uid: format!("pod-{target}-{index}"),
+    })
+}
+
+fn behaviour() -> Behaviour {
+    Behaviour {
+        prepare: Duration::from_millis(200),
+        samples_per_minute: 6_000,
+        failures_per_thousand: 100,
+        ..Behaviour::default()
+    }
+}
+
+fn definition(load_seconds: u64) -> Definition {
+    let region = |target: &str, workers| Region {
+        target: target.into(),
+        region: target.into(),
+        namespace: "volley-workers".into(),
+        workers,
+    };
+    Definition {
+        version: DOCUMENT_VERSION,
+        installation: "test".into(),
+        run: RunIdentity {
+            uid: RUN.into(),
+            name: "test-1".into(),
+            namespace: "shop".into(),
+            load_test: "test".into(),
+            created_at: Timestamp::UNIX_EPOCH,
+        },
+        definition_digest: "v1:0".into(),
+        scenario: Scenario::Locust {
+            script: Source { sha256: sha256_hex(SCRIPT.as_bytes()), size: SCRIPT.len() as u64 },
+        },
+        load: Load { users_per_worker: 10, ramp_up_ms: 0, hold_for_ms: load_seconds * 1000 },
+        regions: vec![region("eu", 2), region("us", 1)],
+        resources: WorkerResources::Size(WorkerSize::Small),
+        start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
+        healthy_percent: 90,
+        artifacts: Artifacts { samples: false },
+        images: Images { worker: "worker".into(), volley: "volley".into() },
+        max_load_ms: 600_000,
+        max_uncontrolled_ms: 60_000,
+    }
+}
+
+/// What the workers must have written, from their seeds alone.
+fn samples(played: &BTreeMap<WorkerAttempt, Played>, load_seconds: i64) -> Vec<Sample> {
+    let mut all = Vec::new();
+    for (attempt, played) in played {
+        let began_ms = played.moments.released.unwrap().as_millisecond();
+        let mut generator = Generator::new(&behaviour(), behaviour().seed_of(attempt), began_ms);
+        let of_worker: Vec<_> = std::iter::from_fn(|| generator.before(began_ms + load_seconds * 1000)).collect();
+        assert_eq!(of_worker.len() as u64, played.samples);
+        all.extend(of_worker);
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_workers_come_to_the_result_that_their_samples_give() {
+    let mut scene = Scene::new(4).await;
+    scene.begin_all();
+    let start_at = scene.start().await;
+    let played = scene.ends().await;
+    for played in played.values() {
+        assert_eq!(played.exit, ExitCode::Done);
+        assert!(played.moments.released.unwrap() >= start_at);
+        assert!(played.moments.uploaded.is_some());
+        assert!(played.requests.gone.writes > 0 && played.requests.gone.reads > 0);
+    }
+    let document = scene.result().await;
+    let samples = samples(&played, 4);
+    assert!(document.complete);
+    assert_eq!(document.totals.requests, samples.len() as u64);
+    assert_eq!(document.totals.errors, samples.iter().filter(|sample| sample.failed).count() as u64);
+    assert_eq!(document.totals.bytes, samples.iter().map(|sample| u64::from(sample.bytes)).sum::<u64>());
+    let mut times: Vec<_> = samples.iter().map(|sample| u64::from(sample.elapsed_ms) * 1000).collect();
+    times.sort_unstable();
+    let exact = times[(times.len() * 99).div_ceil(100) - 1];
+    let merged = document.totals.p99_us.unwrap();
+    assert!(merged.abs_diff(exact) * 2000 <= exact, "{merged} instead of {exact}");
+    for number in 0..behaviour().labels {
+        let expected = samples.iter().filter(|sample| sample.label == number).count() as u64;
+        let label = format!("page {number}");
+        let row = document.labels.iter().find(|row| row.target.is_none() && row.label == label).unwrap();
+        assert_eq!(row.figures.requests, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_at_the_gate_makes_workers_leave_without_samples() {
+    let mut scene = Scene::new(60).await;
+    scene.begin_all();
+    let stop = StopDecision {
+        version: DOCUMENT_VERSION,
+        reason: StopReason::Requested,
+        message: "not now".into(),
+        at: Timestamp::now(),
+    };
+    scene.storage.objects().put_document_once(&keys::stop(RUN), &stop).await.unwrap();
+    for played in scene.ends().await.values() {
+        assert_eq!((played.exit, played.samples), (ExitCode::Done, 0));
+        assert_eq!(played.moments.released, None);
+    }
+    assert_eq!(scene.result().await.totals.requests, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_under_load_keeps_what_was_measured_and_a_late_worker_is_refused() {
+    let mut scene = Scene::new(60).await;
+    let [first, ..] = attempts();
+    scene.begin(first.clone());
+    let load = scene.start().await + SignedDuration::from_secs(1);
+    tokio::time::sleep(Duration::try_from(load.duration_since(Timestamp::now())).unwrap()).await;
+    scene.begin(WorkerAttempt { pod_uid: "replacement".into(), ..first.clone() });
+    let (late, refused) = tokio::time::timeout(LONGEST, scene.workers.join_next()).await.unwrap().unwrap().unwrap();
+    assert_eq!((late.pod_uid.as_str(), refused.exit, refused.samples), ("replacement", ExitCode::Refused, 0));
+    let stop = StopDecision {
+        version: DOCUMENT_VERSION,
+        reason: StopReason::Requested,
+        message: "enough".into(),
+        at: Timestamp::now(),
+    };
+    scene.storage.objects().put_document_once(&keys::stop(RUN), &stop).await.unwrap();
+    let played = scene.ends().await;
+    assert_eq!(played.len(), 1);
+    assert_eq!(played[&first].exit, ExitCode::Done);
+    assert!(played[&first].samples > 0);
+    let manifest = scene.storage.objects().get_document::<Manifest>(&first.manifest(RUN)).await.unwrap().unwrap().0;
+    assert_eq!(manifest.counters.requests, played[&first].samples);
+    assert_eq!((manifest.stopped, manifest.complete), (Some(StopReason::Requested), false));
+}
