@@ -14,10 +14,10 @@ use volley_storage::FailureClass;
 
 /// One call. kube has no read timeout since 4.0; a healthy API server answers in milliseconds, and ends its own calls after 60 s.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
-/// Objects of one page of a listing.
-const PAGE: u32 = 500;
+/// Objects of one page of a listing: few, because a page is in memory as a whole. A run has some 20 KB, a pod 12 KB.
+const PAGE: u32 = 100;
 /// Pages of one listing: 10,000 objects are more than any run or test has.
-const MAX_PAGES: usize = 20;
+const MAX_PAGES: usize = 100;
 
 /// A call failed.
 #[derive(Debug, thiserror::Error)]
@@ -136,11 +136,26 @@ where
     call("read", title::<K>(api.namespace(), name), api.get_opt(name)).await
 }
 
-/// All objects that a selector matches, page by page.
+/// All objects that a selector matches, page by page, without their `managedFields`, which nobody reads.
 ///
 /// # Errors
 /// As [`call`], and [`Error::TooMany`].
 pub async fn list<K>(api: &Api<K>, selector: &str) -> Result<Vec<K>, Error>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    list_as(api, selector, |mut object| {
+        object.meta_mut().managed_fields = None;
+        object
+    })
+    .await
+}
+
+/// What is needed of all objects that a selector matches. Only one page of whole objects is in memory.
+///
+/// # Errors
+/// As [`call`], and [`Error::TooMany`].
+pub async fn list_as<K, T>(api: &Api<K>, selector: &str, needed: impl Fn(K) -> T) -> Result<Vec<T>, Error>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {
@@ -149,7 +164,7 @@ where
     let mut items = Vec::new();
     for _ in 0..MAX_PAGES {
         let page = call("list", object.clone(), api.list(&parameters)).await?;
-        items.extend(page.items);
+        items.extend(page.items.into_iter().map(&needed));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => parameters = parameters.continue_token(&token),
             None => return Ok(items),

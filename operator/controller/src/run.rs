@@ -201,7 +201,7 @@ fn controllers(
         TARGETS
     });
 
-    let load_tests = Controller::new(Api::<Meta<LoadTest>>::all(client.clone()), watch_config())
+    let load_tests = controller(Api::<Meta<LoadTest>>::all(client.clone()))
         .watches(Api::<Meta<LoadTestRun>>::all(client.clone()), watch_config(), test_of)
         .with_config(config(LOAD_TESTS_AT_ONCE))
         .graceful_shutdown_on(until(stopped.clone()));
@@ -246,9 +246,18 @@ fn kubeconfig_secrets(
 }
 
 fn runs(client: &Client, changed: ChangedRuns) -> Controller<Meta<LoadTestRun>> {
-    Controller::new(Api::<Meta<LoadTestRun>>::all(client.clone()), watch_config())
-        .reconcile_on(changed)
-        .with_config(config(RUNS_AT_ONCE))
+    controller(Api::<Meta<LoadTestRun>>::all(client.clone())).reconcile_on(changed).with_config(config(RUNS_AT_ONCE))
+}
+
+/// As [`Controller::new`], but for a store without `managedFields`: nobody reads them, and of a stored run they are most of what would
+/// stay in memory.
+fn controller<K>(api: Api<K>) -> Controller<K>
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
+{
+    let (reader, writer) = reflector::store();
+    let pruned = watcher(api, watch_config()).modify(|object| object.meta_mut().managed_fields = None);
+    Controller::for_stream(pruned.reflect(writer).applied_objects(), reader)
 }
 
 /// Only metadata is watched: a reconcile reads its objects itself, and an object that cannot be read stops no watch.

@@ -254,10 +254,10 @@ async fn pods(
     let selector = format!("{}={uid},{}={target}", labels::RUN_UID, labels::TARGET);
     let listed = context.clusters.ask(target, async |client| {
         let api: Api<Pod> = Api::namespaced(client, namespace);
-        kubernetes::list(&api, &selector).await
+        kubernetes::list_as(&api, &selector, |pod| PodSeen::from(&pod)).await
     });
     let pods: Vec<_> = match listed.await {
-        Ok(pods) => pods.iter().map(PodSeen::from).collect(),
+        Ok(pods) => pods,
         Err(error) if error.away().is_some() => return Ok(None),
         Err(error) => return Err(error.into()),
     };

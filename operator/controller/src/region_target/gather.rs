@@ -124,10 +124,10 @@ async fn jobs(target: &RegionTarget, context: &Context) -> Option<Vec<JobThere>>
     );
     let listed = context.clusters.probe(target, async |client| {
         let jobs: Api<Job> = Api::namespaced(client, &target.spec.namespace);
-        kubernetes::list(&jobs, &selector).await
+        kubernetes::list_as(&jobs, &selector, |job| build::job_there(&job)).await
     });
     match listed.await {
-        Ok(jobs) => Some(jobs.iter().map(build::job_there).collect()),
+        Ok(jobs) => Some(jobs),
         Err(error) => {
             tracing::debug!(%error, "the Jobs of a target cannot be listed");
             None
@@ -138,5 +138,5 @@ async fn jobs(target: &RegionTarget, context: &Context) -> Option<Vec<JobThere>>
 /// All runs. The target's name stands in the status of those that use it, before they make anything.
 async fn runs(target: &str, context: &Context) -> Result<Vec<RunKnown>, Error> {
     let runs: Api<LoadTestRun> = Api::all(context.client.clone());
-    Ok(kubernetes::list(&runs, "").await?.iter().map(|run| build::run_known(run, target)).collect())
+    Ok(kubernetes::list_as(&runs, "", |run| build::run_known(&run, target)).await?)
 }
