@@ -55,7 +55,7 @@ scale)
   step "Install Volley with Helm" install_chart
   step "Let regions reach the storage" let_regions_reach_storage "$SCALE_HUB"
   step "Start five regions and join them" start_scale_regions
-  step "Start the simulated nodes" simulate
+  step "Start the simulated nodes" simulate --capacity $((workers / 5))
   step "A run of 5 workers" scale_run few 5
   for stored in stored-1 stored-2; do
     step "Store 100 finished runs" store_runs "$stored" "$SCALE_FOLDER/few/run.json"

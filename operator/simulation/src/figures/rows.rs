@@ -58,7 +58,7 @@ pub fn rows(inputs: &Inputs) -> Vec<Row> {
     }
     row("the whole machine: processors in use under load", run.machine());
     let cost = cost::of(inputs);
-    row("on AWS: Fargate `Small`, from start to removal", Some(format!("${:.2}", cost.fargate)));
+    row("on AWS: Fargate `Small`, from start to removal", Some(format!("${:.3}", cost.fargate)));
     row("on AWS: S3 requests of the workers", Some(format!("${:.4}", cost.requests)));
     rows
 }
