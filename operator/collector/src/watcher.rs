@@ -130,6 +130,7 @@ mod tests {
             start_at: Timestamp::now() + SignedDuration::from_mins(1),
             regions: Vec::new(),
             late_workers: LateWorkers::Refuse,
+            left_out: [].into(),
         };
         server.objects().put_document_once(&keys::start("run"), &start).await.unwrap();
         decisions.wait_for(|decisions| decisions.start.is_some()).await.unwrap();

@@ -13,8 +13,9 @@ use volley_api::WorkerSize;
 use volley_collector::Settings;
 use volley_simulation::worker::{Behaviour, ExitCode, Generator, Place, Played, Sample, Worker, play};
 use volley_storage::documents::{
-    Artifacts, CloseDecision, ClosedWorker, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load, Manifest, Region,
-    ResultDocument, RunIdentity, Scenario, Source, Start, StartDecision, StopDecision, StopReason, WorkerResources,
+    Artifacts, CloseDecision, ClosedWorker, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load, Manifest,
+    MissingRegion, Region, ResultDocument, RunIdentity, Scenario, Source, Start, StartDecision, StopDecision,
+    StopReason, WorkerResources,
 };
 use volley_storage::embedded::Server;
 use volley_storage::keys::{self, WorkerAttempt};
@@ -70,6 +71,7 @@ impl Scene {
             start_at,
             regions: vec!["eu".into(), "us".into()],
             late_workers: LateWorkers::Refuse,
+            left_out: [].into(),
         };
         self.storage.objects().put_document_once(&keys::start(RUN), &decision).await.unwrap();
         start_at
@@ -129,6 +131,8 @@ fn definition(load_seconds: u64) -> Definition {
         region: target.into(),
         namespace: "volley-workers".into(),
         workers,
+        users_per_worker: None,
+        execution_users: Vec::new(),
     };
     Definition {
         version: DOCUMENT_VERSION,
@@ -147,10 +151,17 @@ fn definition(load_seconds: u64) -> Definition {
         load: Load { users_per_worker: 10, ramp_up_ms: 0, hold_for_ms: load_seconds * 1000 },
         regions: vec![region("eu", 2), region("us", 1)],
         resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start { quorum_percent: 100, timeout_ms: 60_000, late_workers: LateWorkers::Refuse },
+        start: Start {
+            quorum_percent: 100,
+            timeout_ms: 60_000,
+            late_workers: LateWorkers::Refuse,
+            on_missing_region: MissingRegion::Fail,
+        },
         healthy_percent: 90,
+        thresholds: Vec::new(),
         artifacts: Artifacts { samples: false },
         images: Images { worker: "worker".into(), volley: "volley".into() },
+        live: None,
         max_load_ms: 600_000,
         max_uncontrolled_ms: 60_000,
     }
