@@ -14,10 +14,11 @@ use volley_storage::FailureClass;
 
 /// One call. kube has no read timeout since 4.0; a healthy API server answers in milliseconds, and ends its own calls after 60 s.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
-/// Objects of one page of a listing: few, because a page is in memory as a whole. A run has some 20 KB, a pod 12 KB.
-const PAGE: u32 = 100;
+/// Objects of one page of a listing: few, because a page is in memory as a whole, several listings are under way at a time, and the
+/// allocator keeps what the largest moment took. A run has some 20 KB, a pod 12 KB, and read they have several times as much.
+const PAGE: u32 = 25;
 /// Pages of one listing: 10,000 objects are more than any run or test has.
-const MAX_PAGES: usize = 100;
+const MAX_PAGES: usize = 400;
 
 /// A call failed.
 #[derive(Debug, thiserror::Error)]
