@@ -3,6 +3,7 @@
 //! * [`keys`] and [`documents`]: what is kept, and under which names.
 //! * [`objects`]: the client side of S3, [`results`]: that of DynamoDB; both by [`StorageSettings`].
 //! * [`credentials`]: keys that reach one run only, and what each kind of key may do.
+//! * [`signature`]: who signed a request.
 //! * [`embedded`]: both protocols in one process, for laptops and tests.
 
 pub mod credentials;
@@ -11,6 +12,7 @@ pub mod embedded;
 pub mod keys;
 pub mod objects;
 pub mod results;
+pub mod signature;
 
 mod failure;
 mod settings;

@@ -8,13 +8,14 @@ mod signature;
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use dynoxide::Database;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::error::EmbeddedError;
@@ -71,7 +72,7 @@ impl Tables {
             }
             Err(_) => return Err(Refusal::of("RequestTimeoutException", "the body did not arrive within 30 s")),
         };
-        signature::verify(&head.headers, &body, &self.root_key, SystemTime::now())?;
+        signature::verify(&head.headers, &body, &self.root_key, Timestamp::now())?;
         let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
         let operation = target.strip_prefix("DynamoDB_20120810.").ok_or_else(Refusal::unknown_operation)?.to_owned();
         let Ok(_permit) = self.calls.acquire().await else { return Err(Refusal::stopping()) };
