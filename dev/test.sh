@@ -4,6 +4,9 @@ source "$(dirname "$0")/steps.sh"
 source "$VOLLEY_ROOT/dev/checks.sh"
 source "$VOLLEY_ROOT/dev/install.sh"
 
+# Where the tests of EKS clusters judge tokens, at the clusters' address of this machine.
+TOKEN_WEBHOOK_PORT=9443
+
 remove_clusters() {
   if [[ -x $VOLLEY_BIN/cluster ]]; then
     "$VOLLEY_BIN/cluster" down test api-test >/dev/null 2>&1 || echo "warning: the test clusters could not be removed; run: make clean-cluster" >&2
@@ -30,7 +33,8 @@ replay_fuzz_corpora() {
 prepared_tests() {
   VOLLEY_TEST_KUBECONFIG=$("$VOLLEY_BIN/cluster" kubeconfig api-test)
   VOLLEY_WORKER_VENV=$VOLLEY_CACHE/worker-venv VOLLEY_JMETER=$VOLLEY_CACHE/jmeter/bin/jmeter VOLLEY_K6=$VOLLEY_CACHE/k6/k6
-  export VOLLEY_TEST_KUBECONFIG VOLLEY_WORKER_VENV VOLLEY_JMETER VOLLEY_K6
+  VOLLEY_TEST_TOKEN_WEBHOOK=$("$VOLLEY_BIN/cluster" describe api-test | sed -n 's/.*"hostAddress": "\(.*\)".*/\1/p'):$TOKEN_WEBHOOK_PORT
+  export VOLLEY_TEST_KUBECONFIG VOLLEY_TEST_TOKEN_WEBHOOK VOLLEY_WORKER_VENV VOLLEY_JMETER VOLLEY_K6
   (cd "$VOLLEY_ROOT" && RUST_TEST_THREADS=2 cargo test --locked --workspace --lib \
     --test rules --test aggregation --test api_server --test one_run_per_call --test two_workers -- --ignored)
 }
@@ -78,7 +82,7 @@ step "Prepare a worker without an image" "$VOLLEY_ROOT/container/taurus/dev-setu
 step "Unit and property tests" unit_tests
 step "Corpora of the fuzz targets" replay_fuzz_corpora
 step "Tests of the worker's parts with real engines" "$VOLLEY_ROOT/container/taurus/test.sh"
-step "Start an API server" "$VOLLEY_BIN/cluster" up --api-server-only api-test
+step "Start an API server" "$VOLLEY_BIN/cluster" up --api-server-only --token-webhook-port="$TOKEN_WEBHOOK_PORT" api-test
 step "Tests against the API server and real workers" prepared_tests
 step "Remove the API server" "$VOLLEY_BIN/cluster" down api-test
 step "Build the images" build_images

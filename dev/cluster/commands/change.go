@@ -45,6 +45,7 @@ func newUp(shared *settings) *cobra.Command {
 	flags.BoolVar(&options.APIServerOnly, "api-server-only", false, "only etcd and the API server: no node, no pods")
 	flags.BoolVar(&options.ControllerManager, "controller-manager", false, "with --api-server-only: also run the controller manager")
 	flags.StringArrayVar(&options.APIServerFlags, "api-server-flag", nil, "further flag for the API server, such as --api-server-flag=--v=4; can be repeated")
+	flags.Uint16Var(&options.TokenWebhookPort, "token-webhook-port", 0, "port of this machine at which somebody judges the bearer tokens that the API server does not know (plain HTTP, TokenReview v1)")
 	return command
 }
 

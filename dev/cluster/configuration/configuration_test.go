@@ -118,8 +118,21 @@ func TestTheUsersFlagsForTheAPIServerComeLast(t *testing.T) {
 	}
 }
 
+func TestTokensAreJudgedAtTheHostWhereThatIsAskedFor(t *testing.T) {
+	definition := definition(Options{APIServerOnly: true, TokenWebhookPort: 9443})
+	file := flag(t, Task(definition), apiServer, "--authentication-token-webhook-config-file")
+	relative, _ := strings.CutPrefix(file, definition.Folder+"/")
+	config, err := clientcmd.RESTConfigFromKubeConfig(files(t, definition)[relative])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.Host != "http://10.195.0.1:9443" {
+		t.Errorf("tokens are judged at %s", config.Host)
+	}
+}
+
 func TestEveryFileThatAProcessReadsIsRendered(t *testing.T) {
-	definition := definition(Options{})
+	definition := definition(Options{TokenWebhookPort: 9443})
 	rendered := files(t, definition)
 	for _, process := range Task(definition).Processes {
 		for _, argument := range process.Arguments {

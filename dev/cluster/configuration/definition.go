@@ -4,6 +4,7 @@
 package configuration
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -32,6 +33,9 @@ type Options struct {
 	ControllerManager bool `json:"controllerManager"`
 	// APIServerFlags are added to the API server's own flags.
 	APIServerFlags []string `json:"apiServerFlags,omitempty"`
+	// TokenWebhookPort is the port of the host at which somebody judges bearer
+	// tokens that the API server does not know; 0: nobody does.
+	TokenWebhookPort uint16 `json:"tokenWebhookPort,omitempty"`
 }
 
 // Programs is where the cluster's programs and folders of programs are.
@@ -55,6 +59,9 @@ const ContainerdSocket = "/run/containerd/containerd.sock"
 
 // ClusterDomain is the DNS domain of Services and pods.
 const ClusterDomain = "cluster.local"
+
+// TokenWebhookFile says where bearer tokens are judged, in the cluster's folder.
+const TokenWebhookFile = "token-webhook"
 
 // HostsFile holds further names that the cluster's DNS answers (format of
 // /etc/hosts), in the cluster's folder. Changes take effect within a second.
@@ -112,6 +119,9 @@ func (o Options) String() string {
 	}
 	if len(o.APIServerFlags) > 0 {
 		text += ", API server flags " + strings.Join(o.APIServerFlags, " ")
+	}
+	if o.TokenWebhookPort != 0 {
+		text += fmt.Sprintf(", token webhook at port %d of the host", o.TokenWebhookPort)
 	}
 	return text
 }

@@ -3,6 +3,7 @@ package configuration
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -24,6 +25,13 @@ func Files(definition Definition, set *certificate.Set) (map[string][]byte, erro
 		if user == certificate.Administrator {
 			files["kubeconfig"] = content
 		}
+	}
+	if definition.Options.TokenWebhookPort != 0 {
+		content, err := tokenWebhook(definition)
+		if err != nil {
+			return nil, err
+		}
+		files[TokenWebhookFile] = content
 	}
 	if definition.Options.APIServerOnly {
 		return files, nil
@@ -64,6 +72,22 @@ func kubeconfig(definition Definition, user string, set *certificate.Set) ([]byt
 	content, err := clientcmd.Write(*config)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: kubeconfig of %s: %w", definition.Name, user, err)
+	}
+	return content, nil
+}
+
+// tokenWebhook is a kubeconfig too. Plain HTTP: both ends are on this machine.
+func tokenWebhook(definition Definition) ([]byte, error) {
+	const name = "token-webhook"
+	host := netip.AddrPortFrom(definition.Addresses.Host(), definition.Options.TokenWebhookPort)
+	config := clientcmdapi.NewConfig()
+	config.Clusters[name] = &clientcmdapi.Cluster{Server: "http://" + host.String()}
+	config.AuthInfos[name] = clientcmdapi.NewAuthInfo()
+	config.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
+	config.CurrentContext = name
+	content, err := clientcmd.Write(*config)
+	if err != nil {
+		return nil, fmt.Errorf("cluster %s: token webhook: %w", definition.Name, err)
 	}
 	return content, nil
 }

@@ -120,6 +120,13 @@ func apiServerFlags(definition Definition) []string {
 		"--proxy-client-key-file", certificates(certificate.ProxyClientKeyFile),
 		"--profiling=false",
 	}
+	if definition.Options.TokenWebhookPort != 0 {
+		flags = append(flags,
+			"--authentication-token-webhook-config-file", definition.path(TokenWebhookFile),
+			"--authentication-token-webhook-version", "v1",
+			"--authentication-token-webhook-cache-ttl", "0s",
+		)
+	}
 	return append(flags, definition.Options.APIServerFlags...)
 }
 
