@@ -49,6 +49,6 @@ http://volley-storage.{{ .Release.Namespace }}.svc:8000
 {{- /* The namespaces of this cluster in which workers run, each once. */ -}}
 {{- define "volley.workerNamespaces" -}}
 {{- $names := list -}}
-{{- range .Values.regionTargets -}}{{- if not .kubeconfig -}}{{- $names = append $names .namespace -}}{{- end -}}{{- end -}}
+{{- range .Values.regionTargets -}}{{- if not (or .kubeconfig .eks) -}}{{- $names = append $names .namespace -}}{{- end -}}{{- end -}}
 {{- $names | uniq | toJson -}}
 {{- end -}}

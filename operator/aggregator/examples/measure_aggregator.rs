@@ -263,7 +263,8 @@ async fn upload(storage: &Server, workers: usize, regions: usize, variants: &[Up
         .await?;
     closed.sort();
     let at = Timestamp::from_second(START_S + 700)?;
-    let close = CloseDecision { version: DOCUMENT_VERSION, at, workers: closed, stopped: None };
+    let close =
+        CloseDecision { version: DOCUMENT_VERSION, at, workers: closed, stopped: None, asked_at: BTreeMap::new() };
     objects.put_document_once(&keys::close(RUN_UID), &close).await?;
     Ok(())
 }
@@ -314,6 +315,8 @@ fn definition(workers: usize, regions: usize) -> Definition {
             workers: u32::try_from(workers).unwrap_or(u32::MAX),
             users_per_worker: None,
             execution_users: Vec::new(),
+            fargate: false,
+            worker_hour_nanodollars: None,
         }
     };
     Definition {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
-use volley_api::figures::{rate, ratio, time_us};
+use volley_api::figures::{dollars, rate, ratio, time_us};
 use volley_api::load_test_run::{
     Coverage, LabelResult, LiveFigures, RegionResult, RunResult, SkewSummary, ThresholdResult,
 };
@@ -60,6 +60,7 @@ pub fn summary(document: &ResultDocument, location: &str) -> RunResult {
                 first_sample_skew: region.first_sample_skew.map(skew),
             })
             .collect(),
+        cost: document.cost_micro_dollars.map(dollars),
         warnings: shortened(&document.warnings),
         location: location.to_owned(),
     }

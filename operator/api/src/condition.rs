@@ -40,13 +40,15 @@ pub enum ConditionType {
     Compatible,
     /// RegionTarget: nothing from outside reaches a worker.
     IngressIsolation,
+    /// RegionTarget: what the account may run on Fargate is known.
+    QuotaKnown,
     /// RegionTarget: objects of deleted runs could not be removed.
     Leftovers,
 }
 
 impl ConditionType {
     /// All types.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Planned,
         Self::Provisioned,
         Self::Started,
@@ -62,6 +64,7 @@ impl ConditionType {
         Self::Authorized,
         Self::Compatible,
         Self::IngressIsolation,
+        Self::QuotaKnown,
         Self::Leftovers,
     ];
 
@@ -84,6 +87,7 @@ impl ConditionType {
             Self::Authorized => "Authorized",
             Self::Compatible => "Compatible",
             Self::IngressIsolation => "IngressIsolation",
+            Self::QuotaKnown => "QuotaKnown",
             Self::Leftovers => "Leftovers",
         }
     }

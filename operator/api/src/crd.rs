@@ -326,6 +326,8 @@ mod tests {
                 "spec.allowedNamespaces",
                 "spec.capacity.maxWorkers",
                 "spec.capacity.vcpu",
+                "spec.connection.eks.clusterName",
+                "spec.connection.eks.roleArn",
                 "spec.connection.inCluster",
                 "spec.connection.kubeconfig.key",
                 "spec.connection.kubeconfig.secretName",

@@ -66,6 +66,12 @@ pub fn bytes(count: u64) -> String {
     format!("{} {unit}", significant(u128::from(count), divisor))
 }
 
+/// Millionths of a US dollar: `$0.0038`, `$51.8`, `$1234`.
+#[must_use]
+pub fn dollars(microdollars: u64) -> String {
+    format!("${}", significant(u128::from(microdollars), 1_000_000))
+}
+
 /// A length of time in milliseconds, exact, in the form in which a manifest writes it: `500ms`, `5m30s`, `25h`.
 #[must_use]
 pub fn span(milliseconds: u64) -> String {
@@ -153,6 +159,15 @@ mod tests {
     #[case(136_800_000_000, "136800s")]
     fn times_have_three_significant_digits(#[case] microseconds: u64, #[case] expected: &str) {
         assert_eq!(time_us(microseconds), expected);
+    }
+
+    #[rstest]
+    #[case(0, "$0")]
+    #[case(3_840, "$0.00384")]
+    #[case(51_844_000, "$51.8")]
+    #[case(1_234_567_890, "$1235")]
+    fn money_has_three_significant_digits(#[case] microdollars: u64, #[case] expected: &str) {
+        assert_eq!(dollars(microdollars), expected);
     }
 
     #[rstest]

@@ -29,6 +29,8 @@ pub(crate) fn definition(scenario: Scenario) -> Definition {
             workers: 2,
             users_per_worker: None,
             execution_users: Vec::new(),
+            fargate: false,
+            worker_hour_nanodollars: None,
         }],
         resources: WorkerResources::Size(WorkerSize::Small),
         start: Start {

@@ -8,7 +8,7 @@ use volley_storage::documents::{
     Start, WorkerResources,
 };
 
-use crate::settings::{AggregatorSettings, EmbeddedStorage, ImagePullPolicy, Settings, StorageSettings};
+use crate::settings::{AggregatorSettings, AwsSettings, EmbeddedStorage, ImagePullPolicy, Settings, StorageSettings};
 
 pub(crate) fn settings() -> Settings {
     Settings {
@@ -31,6 +31,7 @@ pub(crate) fn settings() -> Settings {
                 secret_key: "root-key".into(),
             }),
         },
+        aws: AwsSettings::Environment,
         start_delay: std::time::Duration::from_secs(5),
         aggregator: AggregatorSettings {
             service_account: "volley-aggregator".into(),
@@ -73,6 +74,8 @@ pub(crate) fn definition() -> Definition {
             workers: 2,
             users_per_worker: None,
             execution_users: Vec::new(),
+            fargate: false,
+            worker_hour_nanodollars: None,
         }],
         resources: WorkerResources::Size(WorkerSize::Standard),
         start: Start {

@@ -10,6 +10,7 @@
 //! * [`capacity`]: whether a run fits into its targets beside the others.
 //! * [`rbac`]: the rights that all of it needs.
 
+mod aws;
 mod cadence;
 pub mod capacity;
 mod clusters;

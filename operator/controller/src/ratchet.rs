@@ -33,6 +33,11 @@ impl Row {
         self.base = json!({"connection": {"kubeconfig": {"secretName": "eu", "key": "kubeconfig"}}});
         self
     }
+
+    fn by_eks(mut self) -> Self {
+        self.base = json!({"connection": {"eks": {"clusterName": "eu"}}});
+        self
+    }
 }
 
 fn http() -> Value {
@@ -137,6 +142,8 @@ fn rows() -> Vec<Row> {
         run("spec.loadTest", json!({}), json!("checkout"), json!("missing")),
         run("spec.definitionDigest", json!({}), json!(volley_api::digest::definition_digest(&fixtures::load_test(json!({"trigger": "OnChange"})).spec)), json!(format!("v1:{}", "0".repeat(64)))),
         run("spec.stop.reason", json!({}), json!("a"), json!("b")),
+        target("spec.connection.eks.clusterName", json!("a"), json!("b")).by_eks(),
+        target("spec.connection.eks.roleArn", json!("arn:aws:iam::111122223333:role/a"), json!("arn:aws:iam::111122223333:role/b")).by_eks(),
         target("spec.connection.kubeconfig.secretName", json!("a"), json!("b")).by_kubeconfig(),
         target("spec.connection.kubeconfig.key", json!("a"), json!("b")).by_kubeconfig(),
         target("spec.capacity.maxWorkers", json!(1), json!(100)),

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use volley_api::{LoadTest, LoadTestRun, RegionTarget, labels};
 use volley_storage::ObjectStore;
 
+use crate::aws::Aws;
 use crate::cadence::{Classified, Failures};
 use crate::capacity::Admissions;
 use crate::clusters::{Access, ChangedRuns, Clusters, JobWatches, WATCH_SECONDS};
@@ -170,11 +171,14 @@ fn controllers(
     let targets = Controller::new(Api::<RegionTarget>::all(client.clone()), watch_config());
     let (kubeconfigs, secrets) = reflector::store();
     let renewed = kubeconfig_secrets(client, &settings.namespace, secrets, targets.store());
+    let aws = Aws::new(settings.aws.clone(), &settings.storage.region);
+    let clusters =
+        Clusters::new(client.clone(), &settings.namespace, targets.store(), kubeconfigs, aws, Timestamp::now);
     let context = Arc::new(Context {
         client: client.clone(),
         store,
         now: Timestamp::now,
-        clusters: Clusters::new(client.clone(), &settings.namespace, targets.store(), kubeconfigs, Timestamp::now),
+        clusters,
         job_watches,
         targets: targets.store(),
         events: Events::new(client.clone(), &settings.namespace),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 
 /// Default distance of the start instant from the decision: every collector polls each second, and must have read it before.
@@ -27,6 +28,8 @@ pub struct Settings {
     pub image_pull_secrets: Vec<String>,
     /// Where workers and aggregators find the storage.
     pub storage: StorageSettings,
+    /// How RegionTargets on AWS are reached.
+    pub aws: AwsSettings,
     /// Distance of the start instant from the decision.
     pub start_delay: Duration,
     /// The aggregator's pod.
@@ -35,6 +38,16 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Log filter of collectors and aggregators, as in `VOLLEY_LOG`; `None`: their default.
     pub log: Option<String>,
+}
+
+/// Where credentials and endpoints of AWS come from.
+#[derive(Clone, Debug, Default)]
+pub enum AwsSettings {
+    /// From where the AWS SDK looks: variables such as `AWS_ROLE_ARN` and `AWS_ENDPOINT_URL_EKS`, pod identity, profiles.
+    #[default]
+    Environment,
+    /// Given; for tests.
+    Given(Box<SdkConfig>),
 }
 
 /// When the kubelet pulls an image.

@@ -1,5 +1,6 @@
 //! The result of a run from what is known of it. Pure: no clock, no storage; the same input gives the same document.
 
+mod cost;
 mod coverage;
 mod skew;
 pub mod thresholds;
@@ -54,6 +55,7 @@ pub fn result(
                 release_skew: beginning.release,
                 first_sample_skew: beginning.first_sample,
                 figures: figures(&measured.regions.get(&region.target).unwrap_or(&nothing).total, interval_us),
+                cost_micro_dollars: cost::of_region(region, close),
             }
         })
         .collect::<Vec<_>>();
@@ -85,6 +87,7 @@ pub fn result(
         series: series.into_iter().map(|series| with_known_bytes(series, &totals, &regions)).collect(),
         totals,
         workers_total,
+        cost_micro_dollars: cost::total(&regions),
         regions,
         workers,
         labels: measured.labels.clone(),

@@ -47,6 +47,8 @@ pub(crate) fn definition(regions: &[(&str, u32)]) -> Definition {
                 workers: *workers,
                 users_per_worker: None,
                 execution_users: Vec::new(),
+                fargate: false,
+                worker_hour_nanodollars: None,
             })
             .collect(),
         resources: WorkerResources::Size(WorkerSize::Small),
@@ -67,7 +69,7 @@ pub(crate) fn definition(regions: &[(&str, u32)]) -> Definition {
 }
 
 pub(crate) fn close(workers: Vec<ClosedWorker>) -> CloseDecision {
-    CloseDecision { version: 1, at: at(20), workers, stopped: None }
+    CloseDecision { version: 1, at: at(20), workers, stopped: None, asked_at: BTreeMap::new() }
 }
 
 pub(crate) fn attempt(target: &str, index: u32) -> WorkerAttempt {

@@ -351,3 +351,31 @@ proptest! {
         prop_assert_eq!(serde_json::to_vec(&again).unwrap(), serde_json::to_vec(&document).unwrap());
     }
 }
+
+#[test]
+fn a_run_costs_what_its_workers_were_there_and_has_no_cost_where_that_of_a_region_is_unknown() {
+    let mut definition = definition(&[("eu", 2), ("us", 1)]);
+    for region in &mut definition.regions {
+        // A thousandth of a dollar a second.
+        region.worker_hour_nanodollars = Some(3_600_000_000);
+    }
+    let mut close = close(Vec::new());
+    let before = |seconds| close.at.saturating_sub(jiff::SignedDuration::from_secs(seconds)).unwrap();
+    close.asked_at = [("eu".to_owned(), before(600)), ("us".to_owned(), before(10))].into();
+    let nothing = Measured::of(&[]);
+    let costs = |definition: &Definition, close: &CloseDecision| {
+        let document = result(definition, None, close, &[], &nothing);
+        let regions: Vec<_> = document.regions.iter().map(|region| region.cost_micro_dollars).collect();
+        (regions, document.cost_micro_dollars, volley_aggregator::status::summary(&document, "s3://b/k").cost)
+    };
+    let (regions, total, said) = costs(&definition, &close);
+    // The second region's worker is charged a minute.
+    assert_eq!((regions, total), (vec![Some(1_200_000), Some(60_000)], Some(1_260_000)));
+    assert_eq!(said.as_deref(), Some("$1.26"));
+
+    let mut one_away = close.clone();
+    one_away.asked_at.remove("us");
+    assert_eq!(costs(&definition, &one_away), (vec![Some(1_200_000), None], None, None));
+    definition.regions[0].worker_hour_nanodollars = None;
+    assert_eq!(costs(&definition, &close), (vec![None, Some(60_000)], None, None));
+}

@@ -176,6 +176,29 @@ pub enum WorkerSize {
     XLarge,
 }
 
+impl WorkerSize {
+    /// Its vCPU, in thousandths.
+    #[must_use]
+    pub fn millicores(self) -> u32 {
+        match self {
+            Self::Small => 500,
+            Self::Standard | Self::Standard4 => 1_000,
+            Self::Large | Self::Large8 => 2_000,
+            Self::XLarge => 4_000,
+        }
+    }
+
+    /// Its memory, in GiB.
+    #[must_use]
+    pub fn gibibytes(self) -> u32 {
+        match self {
+            Self::Small | Self::Standard => 2,
+            Self::Standard4 | Self::Large => 4,
+            Self::Large8 | Self::XLarge => 8,
+        }
+    }
+}
+
 /// Requests and limits of the engine's container.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -82,6 +82,13 @@ pub struct RunPlan {
     /// The latest instant at which load may start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_by: Option<Time>,
+    /// When load is expected to start; absent where a region is not on Fargate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_start: Option<Time>,
+    /// What the workers will cost on AWS Fargate, for example `$12.3`; absent where the rates of a region are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub estimated_cost: Option<String>,
     /// Image of the workers.
     #[schemars(length(max = 1024))]
     pub worker_image: String,
@@ -256,6 +263,10 @@ pub struct RunResult {
     #[schemars(length(max = 5))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub regions: Vec<RegionResult>,
+    /// What the workers have cost on AWS Fargate, for example `$12.3`; absent where that of a region is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub cost: Option<String>,
     /// What a reader should know, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(max = 1024)))]

@@ -91,6 +91,8 @@ pub enum Connection {
     InCluster(InCluster),
     /// Another cluster, by a kubeconfig in a Secret of the operator's namespace.
     Kubeconfig(KubeconfigSecret),
+    /// A cluster of Amazon EKS in `spec.region`, with the operator's AWS credentials.
+    Eks(EksCluster),
 }
 
 /// The cluster that the operator itself runs in.
@@ -113,6 +115,21 @@ pub struct KubeconfigSecret {
     pub key: String,
 }
 
+/// A cluster of Amazon EKS in `spec.region`. The operator's AWS credentials are those that the AWS SDK finds in its usual places; the
+/// cluster must map them, or the role below, to the rights that the chart volley-region gives.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EksCluster {
+    /// Name of the cluster, as EKS knows it.
+    #[schemars(length(min = 1, max = 100))]
+    pub cluster_name: String,
+    /// Role that the operator assumes first, for example of another account:
+    /// `arn:aws:iam::111122223333:role/volley-operator`. Absent: its own credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 20, max = 2048))]
+    pub role_arn: Option<String>,
+}
+
 /// What the operator says about a RegionTarget.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -131,9 +148,22 @@ pub struct RegionTargetStatus {
     /// Workers that run there now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_workers: Option<i64>,
+    /// What the account may run on Fargate in the region, where the target is an EKS cluster on Fargate and AWS says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<TargetQuota>,
     /// When the last probe ended. Written on change of the outcome only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_probe: Option<Time>,
+}
+
+/// vCPU of an account on Fargate in one region.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetQuota {
+    /// The account may run so many vCPU.
+    pub vcpu: i64,
+    /// It runs so many, by CloudWatch, which is a few minutes late.
+    pub used: i64,
 }
 
 fn default_fargate() -> bool {

@@ -164,6 +164,8 @@ fn definition() -> Definition {
             workers: 1,
             users_per_worker: None,
             execution_users: Vec::new(),
+            fargate: false,
+            worker_hour_nanodollars: None,
         }],
         resources: WorkerResources::Size(WorkerSize::Small),
         start: Start {

@@ -107,6 +107,8 @@ fn definition(scenario: Scenario, seconds: u64, users: u32) -> Definition {
             workers: 2,
             users_per_worker: None,
             execution_users: Vec::new(),
+            fargate: false,
+            worker_hour_nanodollars: None,
         }],
         resources: WorkerResources::Size(WorkerSize::Small),
         start: Start {

@@ -3,6 +3,8 @@
 use volley_api::RegionTarget;
 use volley_api::region_target::Connection;
 
+use super::eks::EksAccess;
+
 /// How a target's cluster is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -15,6 +17,8 @@ pub(crate) enum Access {
         /// Key in it.
         key: String,
     },
+    /// By the name of an EKS cluster.
+    Eks(EksAccess),
 }
 
 impl Access {
@@ -25,6 +29,11 @@ impl Access {
             Connection::Kubeconfig(source) => {
                 Self::Kubeconfig { secret: source.secret_name.clone(), key: source.key.clone() }
             }
+            Connection::Eks(source) => Self::Eks(EksAccess {
+                region: target.spec.region.clone(),
+                cluster: source.cluster_name.clone(),
+                role: source.role_arn.clone(),
+            }),
         }
     }
 }

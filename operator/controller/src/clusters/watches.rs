@@ -35,7 +35,7 @@ pub(crate) enum ClusterKey {
     Remote {
         /// Name of the RegionTarget.
         target: String,
-        /// Version of the Secret with the credentials.
+        /// Changes when the credentials or the place of the cluster do.
         version: String,
     },
 }

@@ -1,6 +1,7 @@
 //! From a LoadTest's spec to what can be frozen: checks that no schema can make, and the conversion. Pure; used by the LoadTest
 //! (is it ready?) and by the run (freeze it).
 
+mod rates;
 mod scenario;
 mod sources;
 mod thresholds;
@@ -19,6 +20,7 @@ use volley_storage::documents::{
 
 pub use sources::{Contents, INLINE_LIMIT, references};
 
+use crate::aws::VCPU_QUOTA;
 use crate::load_test_run::timing;
 
 /// Resource names that a worker may ask for.
@@ -69,6 +71,22 @@ pub enum Problem {
         /// Its name.
         target: String,
     },
+    /// The account has not enough of Fargate left in a region.
+    #[error(
+        "RegionTarget {target}: the run wants {wanted} vCPU on Fargate in {region}, but {free} of the account's {vcpu} are free; wait for other runs, use fewer or smaller workers, or have quota {VCPU_QUOTA} of Fargate raised there"
+    )]
+    QuotaExceeded {
+        /// Name of the target.
+        target: String,
+        /// AWS region.
+        region: String,
+        /// vCPU of the run's workers there.
+        wanted: i64,
+        /// vCPU that are free.
+        free: i64,
+        /// vCPU that the account may run.
+        vcpu: i64,
+    },
     /// The spec contradicts itself or its targets.
     #[error("{message}")]
     Invalid {
@@ -89,7 +107,8 @@ impl Problem {
             Self::SourceNotFound { .. }
             | Self::TargetNotFound { .. }
             | Self::RegionNotReady { .. }
-            | Self::RegionPaused { .. } => true,
+            | Self::RegionPaused { .. }
+            | Self::QuotaExceeded { .. } => true,
             Self::NamespaceNotAllowed { .. } | Self::Invalid { .. } => false,
         }
     }
@@ -155,6 +174,9 @@ pub fn candidate(spec: &LoadTestSpec, requester: Requester, references: &Referen
         scenario::convert(&spec.scenario, load.users_per_worker, &mut regions, &namespace, &references.contents)?;
     let on_missing_region = on_missing_region(spec.start.on_missing_region);
     all_ready(&regions, &references.targets, on_missing_region)?;
+    for region in &regions {
+        within_quota(region, &resources, &references.targets)?;
+    }
     let max_load = timing::milliseconds(load.duration_ms()).saturating_add(timing::LOAD_MARGIN);
     let definition = Definition {
         version: DOCUMENT_VERSION,
@@ -299,6 +321,8 @@ fn regions(
             workers,
             users_per_worker,
             execution_users: Vec::new(),
+            fargate: target.spec.fargate,
+            worker_hour_nanodollars: worker_hour(target, resources),
         });
     }
     regions.sort_by(|one, other| one.target.cmp(&other.target));
@@ -333,6 +357,33 @@ fn all_ready(
     match not_ready {
         Some(problem) if policy == MissingRegion::Fail || !any_ready => Err(problem),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Fargate's quota, where the target's status tells it. What is not known stops nobody.
+fn within_quota(
+    region: &Region,
+    resources: &WorkerResources,
+    targets: &BTreeMap<String, RegionTarget>,
+) -> Result<(), Problem> {
+    let status = targets.get(&region.target).and_then(|target| target.status.as_ref());
+    let (Some(quota), WorkerResources::Size(size)) = (status.and_then(|status| status.quota.as_ref()), resources)
+    else {
+        return Ok(());
+    };
+    let wanted = (i64::from(region.workers) * i64::from(size.millicores()) + 999) / 1000;
+    let free = quota.vcpu.saturating_sub(quota.used).max(0);
+    if region.fargate && wanted > free {
+        let (target, region) = (region.target.clone(), region.region.clone());
+        return Err(Problem::QuotaExceeded { target, region, wanted, free, vcpu: quota.vcpu });
+    }
+    Ok(())
+}
+
+fn worker_hour(target: &RegionTarget, resources: &WorkerResources) -> Option<u64> {
+    match resources {
+        WorkerResources::Size(size) if target.spec.fargate => rates::worker_hour(&target.spec.region, *size),
+        WorkerResources::Size(_) | WorkerResources::Quantities { .. } => None,
     }
 }
 

@@ -171,10 +171,41 @@ fn only_a_target_that_is_not_ready_may_be_missing() {
     }
 }
 
+#[rstest]
+#[case::enough(64, 62, false)]
+#[case::one_too_few(64, 63, true)]
+#[case::more_in_use_than_allowed(6, 10, true)]
+fn a_run_stays_within_fargates_quota(#[case] vcpu: i64, #[case] used: i64, #[case] refused: bool) {
+    let mut references = fixtures::references();
+    let target = references.targets.get_mut("local").unwrap();
+    target.spec.fargate = true;
+    target.status.as_mut().unwrap().quota = Some(volley_api::region_target::TargetQuota { vcpu, used });
+    // Two workers of 1 vCPU.
+    let spec = fixtures::load_test(json!({})).spec;
+    let found = candidate(&spec, requester(), &references).err();
+    assert_eq!(found.is_some(), refused);
+    if let Some(problem) = found {
+        let words = problem.to_string();
+        let free = format!("{} of the account's {vcpu} are free", (vcpu - used).max(0));
+        assert!(problem.may_heal() && words.contains("wants 2 vCPU") && words.contains(&free), "{words}");
+    }
+}
+
 #[test]
 fn a_run_without_any_ready_target_waits_whatever_its_policy() {
     let mut references = fixtures::references();
     references.targets.get_mut("local").unwrap().status = None;
     let spec = fixtures::load_test(json!({"start": {"onMissingRegion": "Continue"}})).spec;
     assert!(matches!(candidate(&spec, requester(), &references), Err(Problem::RegionNotReady { .. })));
+}
+
+#[test]
+fn a_worker_on_fargate_has_the_rate_of_its_region() {
+    let mut references = fixtures::references();
+    let spec = fixtures::load_test(json!({})).spec;
+    let region =
+        |references: &References| candidate(&spec, requester(), references).unwrap().definition.regions.remove(0);
+    assert_eq!((region(&references).fargate, region(&references).worker_hour_nanodollars), (false, None));
+    references.targets.get_mut("local").unwrap().spec.fargate = true;
+    assert_eq!((region(&references).fargate, region(&references).worker_hour_nanodollars), (true, Some(53_210_000)));
 }

@@ -303,7 +303,13 @@ async fn close(closing: &Closing, uid: &str, context: &Context) -> Result<(), Er
     workers.extend(closing.lost.iter().cloned());
     workers.sort();
     let stopped = why_stopped(closing.stopped, &stops);
-    let decision = CloseDecision { version: DOCUMENT_VERSION, at: closing.at, workers, stopped };
+    let decision = CloseDecision {
+        version: DOCUMENT_VERSION,
+        at: closing.at,
+        workers,
+        stopped,
+        asked_at: closing.asked_at.clone(),
+    };
     context.store.put_document_once(&keys::close(uid), &decision).await?;
     Ok(())
 }

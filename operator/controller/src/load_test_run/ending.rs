@@ -26,6 +26,7 @@ pub(crate) fn of_problem(problem: &Problem) -> EndReason {
         Problem::TargetNotFound { .. } => EndReason::TargetNotFound,
         Problem::NamespaceNotAllowed { .. } => EndReason::NamespaceNotAllowed,
         Problem::RegionNotReady { .. } | Problem::RegionPaused { .. } => EndReason::RegionNotReady,
+        Problem::QuotaExceeded { .. } => EndReason::QuotaExceeded,
         Problem::Invalid { .. } => EndReason::InvalidDefinition,
     }
 }

@@ -12,6 +12,7 @@ use volley_storage::keys::WorkerAttempt;
 use super::build::{RAMPED_AT_ANNOTATION, worker_job::MAIN_CONTAINER};
 use super::ending::Refusal;
 use crate::capacity::Shortage;
+use super::timing;
 use crate::definition::{Candidate, Problem};
 
 /// Everything that a plan may depend on, beside the time and the policy.
@@ -115,6 +116,8 @@ pub struct JobSeen {
     pub run_uid: String,
     /// Being deleted.
     pub deleting: bool,
+    /// When it was created.
+    pub created_at: Option<Timestamp>,
     /// `spec.parallelism`.
     pub parallelism: u32,
     /// When the parallelism was last raised.
@@ -131,6 +134,15 @@ pub struct JobSeen {
     pub script_failed: bool,
     /// How it ended; all its pods have ended then.
     pub end: Option<JobEnd>,
+}
+
+impl JobSeen {
+    /// When its pods were asked for, on average: steps of the ramp are equal and equally far apart.
+    #[must_use]
+    pub fn asked_at(&self) -> Option<Timestamp> {
+        let (first, last) = (self.created_at?, self.ramped_at?);
+        timing::middle(first.min(last), last)
+    }
 }
 
 /// How a Job ended.
@@ -173,6 +185,7 @@ impl From<&Job> for JobSeen {
             uid: job.metadata.uid.clone().unwrap_or_default(),
             run_uid: label(labels::RUN_UID),
             deleting: job.metadata.deletion_timestamp.is_some(),
+            created_at: job.metadata.creation_timestamp.as_ref().map(|time| time.0),
             parallelism: count(job.spec.as_ref().and_then(|spec| spec.parallelism)),
             ramped_at: job
                 .metadata

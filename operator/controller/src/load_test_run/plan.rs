@@ -17,6 +17,7 @@
 mod aggregation;
 mod cleaning;
 mod draft;
+mod forecast;
 mod measurement;
 mod opening;
 mod provision;
@@ -29,6 +30,7 @@ pub(crate) mod tables;
 #[cfg(test)]
 mod world;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -160,6 +162,8 @@ pub struct Closing {
     pub lost: Vec<ClosedWorker>,
     /// Why the load ended early, when it did.
     pub stopped: Option<StopReason>,
+    /// When each region's workers were asked for, on average, by target.
+    pub asked_at: BTreeMap<String, Timestamp>,
 }
 
 /// What to do next.

@@ -54,6 +54,12 @@ pub fn after(instant: Timestamp, duration: SignedDuration) -> Timestamp {
     instant.saturating_add(duration).unwrap_or(Timestamp::MAX)
 }
 
+/// The instant in the middle between two.
+#[must_use]
+pub fn middle(first: Timestamp, last: Timestamp) -> Option<Timestamp> {
+    first.checked_add(last.duration_since(first) / 2).ok()
+}
+
 /// The instant itself where it is a whole second, else the next one: Kubernetes' times have no fractions, so what the status says
 /// is the instant.
 #[must_use]

@@ -75,16 +75,14 @@ fn forgiving(patched: Result<(), kubernetes::Error>) -> Result<(), Error> {
     }
 }
 
-/// Watch the Jobs of all targets that can be reached, and those of the operator's own namespace.
-pub(super) async fn watch(context: &Context) {
+/// Watch the Jobs of all targets that have a client, and those of the operator's own namespace. A target gets its client by its
+/// own probe, so that none waits for another.
+pub(super) fn watch(context: &Context) {
     let own = Place { cluster: ClusterKey::Hub, namespace: context.settings.namespace.clone() };
     let mut places = vec![(own, context.client.clone())];
     for target in context.targets.state() {
-        let target: &RegionTarget = &target;
-        // A target without usable credentials says so in its status; it comes back with its Secret.
-        if let Ok(client) = context.clusters.client(target).await {
-            let place = Place { cluster: context.clusters.key(target), namespace: target.spec.namespace.clone() };
-            places.push((place, client));
+        if let Some((cluster, client)) = context.clusters.watchable(&target) {
+            places.push((Place { cluster, namespace: target.spec.namespace.clone() }, client));
         }
     }
     context.job_watches.set(places);

@@ -12,6 +12,7 @@ use volley_api::{LoadTestRun, RegionTarget, labels};
 use super::build;
 use super::error::Error;
 use super::observed::{JobThere, Observed, Probe, RunKnown};
+use crate::clusters::{Away, RegionError};
 use crate::context::Context;
 use crate::kubernetes;
 use crate::rbac::{self, Right};
@@ -40,21 +41,18 @@ pub(super) async fn gather(name: &str, context: &Context) -> Result<Option<Obser
 
 async fn probe(target: &RegionTarget, at: Timestamp, context: &Context) -> Probe {
     let clusters = &context.clusters;
-    let mut probe = Probe { at, version: Err(String::new()), namespace_exists: None, missing_rights: None };
     let version = clusters.probe(target, async |client| {
         kubernetes::call("ask", "the API server for its version", client.apiserver_version()).await
     });
-    match version.await {
-        Ok(info) => probe.version = Ok(info.git_version),
-        Err(error) => {
-            probe.version = Err(error.to_string());
-            return probe;
-        }
+    let version = version.await.map(|info| info.git_version).map_err(unusable);
+    let mut probe = Probe { at, version, namespace_exists: None, missing_rights: None, quota: None };
+    if probe.version.is_err() {
+        return probe;
     }
     let namespace = &target.spec.namespace;
     match clusters.probe(target, async |client| missing_rights(&client, namespace).await).await {
         Ok(missing) => probe.missing_rights = Some(missing),
-        Err(error) => probe.version = Err(error.to_string()),
+        Err(error) => probe.version = Err(unusable(error)),
     }
     let found = clusters.probe(target, async |client| {
         let namespaces: Api<Namespace> = Api::all(client);
@@ -67,9 +65,21 @@ async fn probe(target: &RegionTarget, at: Timestamp, context: &Context) -> Probe
         Err(error) if error.is_forbidden() => {
             probe.missing_rights.get_or_insert_default().push("get namespaces".to_owned());
         }
-        Err(error) => probe.version = Err(error.to_string()),
+        Err(error) => probe.version = Err(unusable(error)),
+    }
+    if probe.is_good() {
+        let quota = clusters.quota(target).await;
+        probe.quota = quota.map(|asked| asked.map(build::quota).map_err(|error| error.to_string()));
     }
     probe
+}
+
+/// Why a cluster cannot be used that does not answer as it should.
+fn unusable(error: RegionError) -> Away {
+    match error {
+        RegionError::Away(away) => away,
+        RegionError::Hub(error) | RegionError::Answered(error) => Away::unreachable(error.to_string()),
+    }
 }
 
 async fn missing_rights(client: &Client, namespace: &str) -> Result<Vec<String>, kubernetes::Error> {

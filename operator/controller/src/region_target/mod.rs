@@ -26,8 +26,10 @@ use crate::metrics::Kind;
 
 /// One step of a RegionTarget.
 pub(crate) async fn reconcile(target: Arc<RegionTarget>, context: Arc<Context>) -> Result<Action, Error> {
-    apply::watch(&context).await;
-    let Some(observed) = gather::gather(&target.name_any(), &context).await? else {
+    let gathered = gather::gather(&target.name_any(), &context).await;
+    // Also of a target that is gone, or of which nothing could be learned.
+    apply::watch(&context);
+    let Some(observed) = gathered? else {
         context.metrics.gone(Kind::RegionTarget, "", &target.name_any());
         return Ok(Action::await_change());
     };

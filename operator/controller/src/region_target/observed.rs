@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
+use volley_api::region_target::TargetQuota;
 use volley_api::{RegionTarget, labels};
 
 use super::timing;
-use crate::clusters::ClusterKey;
+use crate::clusters::{Away, ClusterKey};
 
 /// Everything that a plan may depend on, beside the time.
 #[derive(Clone, Debug)]
@@ -58,11 +59,13 @@ pub struct Probe {
     /// When it was asked.
     pub at: Timestamp,
     /// Its version, `v1.36.3`; or why it could not be asked.
-    pub version: Result<String, String>,
+    pub version: Result<String, Away>,
     /// The worker namespace exists; `None`: not asked.
     pub namespace_exists: Option<bool>,
     /// Rights that are missing, as `verb resource.group`; `None`: not asked.
     pub missing_rights: Option<Vec<String>>,
+    /// What the account may run on Fargate, or why that is not known; `None`: not asked.
+    pub quota: Option<Result<TargetQuota, String>>,
 }
 
 /// Probes that were made lately, by target, so that other changes of a target do not repeat them.

@@ -66,6 +66,7 @@ pub fn plan(observed: &Observed, fault: Option<&str>, now: Timestamp) -> Plan {
     }
     let active = observed.jobs.as_ref().map(|jobs| jobs.iter().map(|job| job.active).sum());
     status.active_workers = active.or(status.active_workers);
+    status.quota = probe.quota.as_ref().and_then(|quota| quota.as_ref().ok()).cloned();
     let reachable = reachable(probe);
     let authorized = authorized(observed);
     let compatible = compatible(probe);
@@ -90,6 +91,7 @@ pub fn plan(observed: &Observed, fault: Option<&str>, now: Timestamp) -> Plan {
     ]
     .into_iter()
     .chain(leftovers_said)
+    .chain(quota_known(probe, &before).map(|said| (ConditionType::QuotaKnown, said)))
     {
         condition::set(
             &mut status.conditions,
@@ -181,7 +183,7 @@ type Said = (Status, &'static str, String);
 fn reachable(probe: &Probe) -> Said {
     match &probe.version {
         Ok(version) => (Status::True, "Reachable", format!("The API server answers, version {version}")),
-        Err(words) => (Status::False, "Unreachable", words.clone()),
+        Err(away) => (Status::False, away.reason.as_str(), away.words.clone()),
     }
 }
 
@@ -192,7 +194,10 @@ fn authorized(observed: &Observed) -> Said {
         return (Status::False, "NamespaceMissing", message);
     }
     match &observed.probe.missing_rights {
-        None => (Status::Unknown, "NotAsked", "The cluster could not be asked".to_owned()),
+        None => match &observed.probe.version {
+            Err(away) if away.reason.is_refusal() => (Status::False, away.reason.as_str(), away.words.clone()),
+            Ok(_) | Err(_) => (Status::Unknown, "NotAsked", "The cluster could not be asked".to_owned()),
+        },
         Some(missing) if missing.is_empty() => {
             (Status::True, "Authorized", format!("All rights that are needed in namespace {namespace} are there"))
         }
@@ -203,6 +208,20 @@ fn authorized(observed: &Observed) -> Said {
             );
             (Status::False, "RightsMissing", message)
         }
+    }
+}
+
+/// Whether Fargate's quota is known. It never makes a target unusable: without it a run may only wait for pods in vain.
+fn quota_known(probe: &Probe, before: &[Condition]) -> Option<Said> {
+    match &probe.quota {
+        Some(Ok(_)) => {
+            Some((Status::True, "Known", "status.quota says what the account may run on Fargate".to_owned()))
+        }
+        Some(Err(words)) => {
+            Some((Status::False, "NotKnown", format!("Runs are planned without Fargate's quota: {words}")))
+        }
+        None => condition::find(before, ConditionType::QuotaKnown)
+            .map(|_| (Status::Unknown, "NotAsked", "AWS could not be asked".to_owned())),
     }
 }
 
@@ -234,8 +253,10 @@ fn minor(version: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use volley_api::region_target::TargetQuota;
 
     use super::*;
+    use crate::clusters::{Away, AwayReason};
     use crate::fixtures;
     use crate::region_target::observed::JobThere;
 
@@ -345,12 +366,28 @@ mod tests {
             version: Ok("v1.36.3".into()),
             namespace_exists: Some(true),
             missing_rights: Some(Vec::new()),
+            quota: None,
         }
+    }
+
+    #[test]
+    fn an_unknown_quota_is_said_and_leaves_the_target_ready() {
+        let asked = |quota: Result<TargetQuota, String>| planned(&observed(Probe { quota: Some(quota), ..good() }));
+        let known = asked(Ok(TargetQuota { vcpu: 64, used: 12 }));
+        assert_eq!(known.status.quota, Some(TargetQuota { vcpu: 64, used: 12 }));
+        assert_eq!(said(&known, ConditionType::QuotaKnown).unwrap().0, "True");
+        let unknown = asked(Err("not allowed".into()));
+        assert_eq!(unknown.status.quota, None);
+        let (status, _, message) = said(&unknown, ConditionType::QuotaKnown).unwrap();
+        assert!(status == "False" && message.contains("not allowed"), "{message}");
+        assert_eq!(said(&unknown, ConditionType::Ready).unwrap().0, "True");
+        assert_eq!(said(&planned(&observed(good())), ConditionType::QuotaKnown), None);
     }
 
     #[rstest]
     #[case::everything_is_there(good(), "True", "Ready")]
-    #[case::nobody_answers(Probe { version: Err("connection refused".into()), missing_rights: None, namespace_exists: None, ..good() }, "False", "Unreachable")]
+    #[case::nobody_answers(Probe { version: Err(Away::unreachable("connection refused")), missing_rights: None, namespace_exists: None, ..good() }, "False", "Unreachable")]
+    #[case::a_role_is_refused(Probe { version: Err(Away::new(AwayReason::RoleRefused, "no")), missing_rights: None, namespace_exists: None, ..good() }, "False", "RoleRefused")]
     #[case::the_namespace_is_missing(Probe { namespace_exists: Some(false), ..good() }, "False", "NamespaceMissing")]
     #[case::a_right_is_missing(Probe { missing_rights: Some(vec!["patch jobs.batch".into()]), ..good() }, "False", "RightsMissing")]
     #[case::an_old_cluster(Probe { version: Ok("v1.34.9-eks-113cf36".into()), ..good() }, "False", "TooOld")]
@@ -360,6 +397,23 @@ mod tests {
         let plan = plan(&observed(probe), None, "2026-11-25T10:00:01Z".parse().unwrap());
         let ready = condition::find(&plan.status.conditions, ConditionType::Ready).unwrap();
         assert_eq!((ready.status.as_str(), ready.reason.as_str()), (status, reason), "{}", ready.message);
+    }
+
+    #[rstest]
+    #[case::nobody_answers(AwayReason::Unreachable, "Unknown", "NotAsked")]
+    #[case::no_such_cluster(AwayReason::ClusterNotFound, "Unknown", "NotAsked")]
+    #[case::the_token_is_refused(AwayReason::TokenRefused, "False", "TokenRefused")]
+    fn a_refusal_says_that_the_operator_is_not_authorized(
+        #[case] reason: AwayReason,
+        #[case] status: &str,
+        #[case] authorized: &str,
+    ) {
+        let away = Away::new(reason, "words");
+        let plan =
+            planned(&observed(Probe { version: Err(away), missing_rights: None, namespace_exists: None, ..good() }));
+        let (found, found_reason, _) = said(&plan, ConditionType::Authorized).unwrap();
+        assert_eq!((found.as_str(), found_reason.as_str()), (status, authorized));
+        assert_eq!(said(&plan, ConditionType::Reachable).unwrap().1, reason.as_str());
     }
 
     #[test]

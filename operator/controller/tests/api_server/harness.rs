@@ -17,7 +17,9 @@ use volley_api::crd::{Kind, crd};
 use volley_api::load_test_run::Phase;
 use volley_api::{LoadTest, LoadTestRun, RegionTarget, labels, names};
 use volley_controller::rbac::{self, Rule};
-use volley_controller::settings::{AggregatorSettings, EmbeddedStorage, ImagePullPolicy, Settings, StorageSettings};
+use volley_controller::settings::{
+    AggregatorSettings, AwsSettings, EmbeddedStorage, ImagePullPolicy, Settings, StorageSettings,
+};
 use volley_storage::embedded::Server;
 use volley_storage::objects::Document;
 
@@ -37,6 +39,7 @@ pub(super) struct Harness {
     pub(super) system: String,
     pub(super) target: String,
     pub(super) installation: String,
+    pub(super) aws: AwsSettings,
     pub(super) storage: Server,
     _data: tempfile::TempDir,
     _garbage_collector: JoinSet<()>,
@@ -92,6 +95,7 @@ impl Harness {
             system,
             target: format!("t-{unique}"),
             installation: format!("test-{unique}"),
+            aws: AwsSettings::Environment,
             storage: Server::start_on_free_ports(data.path()).await.unwrap(),
             _data: data,
             _garbage_collector: garbage_collector,
@@ -190,6 +194,7 @@ impl Harness {
                     secret_key: "root-key".into(),
                 }),
             },
+            aws: self.aws.clone(),
             start_delay: Duration::from_secs(1),
             aggregator: AggregatorSettings {
                 service_account: "volley-aggregator".into(),

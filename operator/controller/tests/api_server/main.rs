@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails loudly, its support too")]
 
+mod cloud;
+mod eks;
 mod gitops;
 mod harness;
 mod players;

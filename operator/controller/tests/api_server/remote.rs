@@ -6,12 +6,12 @@ use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use volley_api::{RegionTarget, labels};
-use volley_controller::rbac::{self, Rule};
+use volley_controller::rbac;
 
 use super::harness::Harness;
 
@@ -69,7 +69,7 @@ impl Harness {
 
     /// A RegionTarget by a kubeconfig whose Secret is not there yet.
     pub(super) async fn remote_target(&self) {
-        self.bind_account("volley-hub", &self.workers, rbac::WORKER_NAMESPACE).await;
+        self.bind_account("volley-hub", &self.workers).await;
         let targets: Api<RegionTarget> = Api::all(self.client.clone());
         let target = serde_json::from_value(json!({
             "apiVersion": "volley.dev/v1alpha1", "kind": "RegionTarget", "metadata": {"name": self.target},
@@ -79,19 +79,28 @@ impl Harness {
         targets.create(&PostParams::default(), &target).await.unwrap();
     }
 
-    /// An account of the region, with these rights in its namespace, and the right to look at the namespace.
-    async fn bind_account(&self, name: &str, namespace: &str, rules: &'static [Rule]) {
+    /// An account of the region, with the rights over workers.
+    async fn bind_account(&self, name: &str, namespace: &str) {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
         let account = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
         accounts.create(&PostParams::default(), &account).await.unwrap();
-        let subject = json!({"kind": "ServiceAccount", "name": name, "namespace": namespace});
+        self.allow_workers(&json!({"kind": "ServiceAccount", "name": name, "namespace": namespace})).await;
+    }
+
+    /// What the chart volley-region binds, for a subject.
+    pub(super) async fn allow_workers(&self, subject: &Value) {
         let look = json!({"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]});
-        self.grant("ClusterRole", None, "-hub", vec![look], &subject).await;
-        let rules = rules
+        self.grant("ClusterRole", None, "-hub", vec![look], subject).await;
+        let rules = rbac::WORKER_NAMESPACE
             .iter()
             .map(|rule| json!({"apiGroups": [rule.group], "resources": rule.resources, "verbs": rule.verbs}))
             .collect();
-        self.grant("Role", Some(namespace), "-hub", rules, &subject).await;
+        self.grant("Role", Some(&self.workers), "-hub", rules, subject).await;
+    }
+
+    /// The certificate authority of the API server, in PEM.
+    pub(super) fn authority(&self) -> String {
+        self.config.root_cert.iter().flatten().map(|der| pem(der)).collect()
     }
 
     /// Writes the Secret with a kubeconfig that goes through the relay.
@@ -100,7 +109,7 @@ impl Harness {
         let request: TokenRequest =
             serde_json::from_value(json!({"spec": {"audiences": [], "expirationSeconds": 3600}})).unwrap();
         let token = accounts.create_token_request("volley-hub", &PostParams::default(), &request).await.unwrap();
-        let authority: String = self.config.root_cert.iter().flatten().map(|der| pem(der)).collect();
+        let authority = self.authority();
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "region",
             "clusters": [{"name": "region", "cluster": {

@@ -103,4 +103,7 @@ pub struct CloseDecision {
     pub workers: Vec<ClosedWorker>,
     /// Why the load ended early, when it did.
     pub stopped: Option<StopReason>,
+    /// When a region's workers were asked for, on average, by target. A region whose Job could not be seen is missing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub asked_at: BTreeMap<String, Timestamp>,
 }

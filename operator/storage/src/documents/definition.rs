@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use volley_api::WorkerSize;
@@ -155,6 +156,27 @@ pub struct Region {
     /// Of a `taurus` scenario: how those users are shared among the executions; empty: as the scenario says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub execution_users: Vec<u32>,
+    /// The workers run on Fargate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fargate: bool,
+    /// What an hour of a worker costs, in billionths of a US dollar, by AWS' rates when the run was planned; `None`: the workers
+    /// are not on Fargate, or the rates of the region are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker_hour_nanodollars: Option<u64>,
+}
+
+impl Region {
+    /// What the region's workers cost that were there this long on average, in millionths of a US dollar, rounded half up. Fargate
+    /// charges a minute at least.
+    #[must_use]
+    pub fn cost_microdollars(&self, each: SignedDuration) -> Option<u64> {
+        const HOUR_MS: u128 = 3_600_000;
+        let each = each.max(SignedDuration::from_mins(1));
+        let nanodollars = u128::from(self.worker_hour_nanodollars?)
+            .saturating_mul(u128::from(self.workers))
+            .saturating_mul(each.unsigned_abs().as_millis());
+        u64::try_from(nanodollars.saturating_add(HOUR_MS * 500) / (HOUR_MS * 1000)).ok()
+    }
 }
 
 /// What a worker does that is not ready at the start instant.
@@ -283,5 +305,36 @@ impl Definition {
     #[must_use]
     pub fn users_per_worker(&self, region: &Region) -> u32 {
         region.users_per_worker.unwrap_or(self.load.users_per_worker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case::an_hour(Some(49_370_000), 1000, SignedDuration::from_hours(1), Some(49_370_000))]
+    #[case::a_second_counts_as_a_minute(Some(60_000_000), 1, SignedDuration::from_secs(1), Some(1_000))]
+    #[case::half_a_microdollar_is_rounded_up(Some(30_000), 1, SignedDuration::from_mins(1), Some(1))]
+    #[case::less_is_rounded_down(Some(29_999), 1, SignedDuration::from_mins(1), Some(0))]
+    #[case::no_rate(None, 1000, SignedDuration::from_hours(1), None)]
+    fn a_region_costs_its_workers_times_their_time(
+        #[case] worker_hour_nanodollars: Option<u64>,
+        #[case] workers: u32,
+        #[case] each: SignedDuration,
+        #[case] expected: Option<u64>,
+    ) {
+        let (target, region, namespace) = ("a".to_owned(), "us-east-1".to_owned(), "w".to_owned());
+        let region = Region {
+            target,
+            region,
+            namespace,
+            workers,
+            users_per_worker: None,
+            execution_users: Vec::new(),
+            fargate: true,
+            worker_hour_nanodollars,
+        };
+        assert_eq!(region.cost_microdollars(each), expected);
     }
 }

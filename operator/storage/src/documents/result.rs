@@ -141,6 +141,10 @@ pub struct RegionFigures {
     pub first_sample_skew: Option<Skew>,
     /// Its figures.
     pub figures: Figures,
+    /// What its workers cost, in millionths of a US dollar, by AWS' rates when the run was planned. Null: they were not on
+    /// Fargate, the rates of the region are not known, or how long they were there is not.
+    #[serde(default)]
+    pub cost_micro_dollars: Option<u64>,
 }
 
 /// How much of a worker is in the result.
@@ -325,6 +329,9 @@ pub struct ResultDocument {
     pub series: Vec<SeriesFigures>,
     /// True: every planned worker measured its full time.
     pub complete: bool,
+    /// What the workers of all regions cost, in millionths of a US dollar. Null where that of one region is.
+    #[serde(default)]
+    pub cost_micro_dollars: Option<u64>,
     /// What a reader should know, for people.
     pub warnings: Vec<String>,
 }

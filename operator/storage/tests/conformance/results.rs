@@ -55,6 +55,7 @@ pub(crate) fn result(uid: &str, created_at: &str, labels: u64) -> ResultDocument
             release_skew: None,
             first_sample_skew: None,
             figures: figures(1000, 3),
+            cost_micro_dollars: None,
         }],
         workers: Vec::new(),
         labels: (0..labels)
@@ -69,6 +70,7 @@ pub(crate) fn result(uid: &str, created_at: &str, labels: u64) -> ResultDocument
         errors: vec![ErrorGroup { label: None, code: "500".into(), message: "Internal Server Error".into(), count: 3 }],
         series: Vec::new(),
         complete: true,
+        cost_micro_dollars: None,
         warnings: vec!["one".into()],
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 use k8s_openapi::api::core::v1::ResourceRequirements;
-use volley_controller::settings::{AggregatorSettings, EmbeddedStorage, ImagePullPolicy, Settings, StorageSettings};
+use volley_controller::settings::{
+    AggregatorSettings, AwsSettings, EmbeddedStorage, ImagePullPolicy, Settings, StorageSettings,
+};
 
 use super::{CommandError, StorageArguments, positive_duration, start_logs};
 use crate::exit::Exit;
@@ -87,6 +89,7 @@ impl Arguments {
                     secret_key: self.storage_secret_key.clone(),
                 }),
             },
+            aws: AwsSettings::Environment,
             start_delay: self.start_delay,
             aggregator: AggregatorSettings {
                 service_account: self.aggregator_service_account.clone(),

@@ -26,10 +26,10 @@ pub(super) const RULES: &[Rule] = &[
         name: "connection.one",
         at: &["spec.connection"],
         test: Test::Value {
-            cel: "has(self.inCluster) != has(self.kubeconfig)",
-            holds: |connection| exactly_one(connection, &["inCluster", "kubeconfig"]),
+            cel: "[has(self.inCluster), has(self.kubeconfig), has(self.eks)].filter(one, one).size() == 1",
+            holds: |connection| exactly_one(connection, &["inCluster", "kubeconfig", "eks"]),
         },
-        message: "write exactly one of inCluster: {} (the cluster that the operator runs in) and kubeconfig: {secretName: ...}",
+        message: "write exactly one of inCluster: {} (the cluster that the operator runs in), kubeconfig: {secretName: ...} and eks: {clusterName: ...}",
     },
     Rule {
         name: "kubeconfig.secretName",
@@ -42,6 +42,18 @@ pub(super) const RULES: &[Rule] = &[
         at: &["spec.connection.kubeconfig.key"],
         test: Test::Text("^[-._a-zA-Z0-9]+$"),
         message: "write a key of the Secret: letters, digits, -, _ and .",
+    },
+    Rule {
+        name: "eks.clusterName",
+        at: &["spec.connection.eks.clusterName"],
+        test: Test::Text("^[0-9A-Za-z][-_0-9A-Za-z]*$"),
+        message: "write the name of an EKS cluster: letters, digits, - and _, with a letter or digit first",
+    },
+    Rule {
+        name: "eks.roleArn",
+        at: &["spec.connection.eks.roleArn"],
+        test: Test::Text("^arn:aws[-a-z]*:iam::[0-9]{12}:role/[-+=,.@_/0-9A-Za-z]+$"),
+        message: "write the ARN of an IAM role, for example arn:aws:iam::111122223333:role/volley-operator",
     },
     Rule {
         name: "regionTarget.namespace",

@@ -83,6 +83,7 @@ fn problem_reason(problem: &Problem) -> &'static str {
         Problem::NamespaceNotAllowed { .. } => "NamespaceNotAllowed",
         Problem::RegionNotReady { .. } => "RegionNotReady",
         Problem::RegionPaused { .. } => "RegionPaused",
+        Problem::QuotaExceeded { .. } => "QuotaExceeded",
         Problem::Invalid { .. } => "InvalidDefinition",
     }
 }

@@ -132,6 +132,7 @@ mod tests {
         #[case] size: WorkerSize,
         #[case] expected: (u32, u32),
     ) {
+        assert_eq!((size.millicores(), size.gibibytes()), expected);
         let (main, collector) = requests(size);
         assert_eq!(fargate_size(main.millicores, main.mebibytes), Some(expected));
         assert_eq!(millicores(&WorkerResources::Size(size)), expected.0, "what capacity counts is what AWS bills");

@@ -11,7 +11,7 @@ use volley_storage::documents::WorkerResources;
 
 use super::ending::Conclusion;
 use super::observed::{Frozen, Observed, RivalState};
-use super::{Action, Plan, Policy, timing, wording};
+use super::{Action, Plan, Policy, forecast, timing, wording};
 use crate::capacity;
 
 /// The next step, when it is known that there is one. Not zero: a mistake must not spin.
@@ -133,6 +133,8 @@ impl<'a> Draft<'a> {
             vcpu: Some(capacity::vcpu(vcpu)),
             duration: wording::duration(definition.load.duration_ms()),
             starts_by: Some(Time(starts_by)),
+            expected_start: forecast::start(definition, self.policy.start_delay, self.now).map(Time),
+            estimated_cost: forecast::cost(definition, self.policy.start_delay),
             worker_image: definition.images.worker.clone(),
             volley_image: definition.images.volley.clone(),
         });

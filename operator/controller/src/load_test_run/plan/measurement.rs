@@ -191,7 +191,13 @@ fn closing(draft: &Draft<'_>, definition: &Definition, start: &StartDecision) ->
         .cloned()
         .collect();
     lost.sort();
-    Some(Closing { at: draft.now, attempts, lost, stopped: observed.stop.as_ref().map(|stop| stop.reason) })
+    let asked_at = observed
+        .regions
+        .iter()
+        .filter_map(|(target, seen)| Some((target.clone(), seen.job.as_ref()?.asked_at()?)))
+        .collect();
+    let stopped = observed.stop.as_ref().map(|stop| stop.reason);
+    Some(Closing { at: draft.now, attempts, lost, stopped, asked_at })
 }
 
 fn why_lost(seen: Option<&RegionSeen>, index: u32) -> &'static str {

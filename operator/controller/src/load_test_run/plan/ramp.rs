@@ -3,7 +3,7 @@
 //! Fargate launches 20 pods at once and 20 more each second for an account that runs only EKS pods (AWS, "Amazon ECS/EKS on
 //! Fargate throttling"); staying at half of it leaves room for whatever else the account launches.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::observed::JobSeen;
 use super::timing;
@@ -20,6 +20,12 @@ pub(super) fn next(job: &JobSeen, workers: u32, now: Timestamp) -> Option<u32> {
     let failed = u32::try_from(job.failed_indexes.len()).unwrap_or(u32::MAX);
     let caught_up = job.active.saturating_add(job.succeeded).saturating_add(failed) >= job.parallelism;
     (rested && caught_up).then(|| job.parallelism.saturating_add(STEP).min(workers))
+}
+
+/// From the first step to the last of so many workers.
+pub(super) fn duration(workers: u32) -> SignedDuration {
+    let steps = workers.div_ceil(STEP).saturating_sub(1);
+    timing::RAMP_INTERVAL.saturating_mul(i32::try_from(steps).unwrap_or(i32::MAX))
 }
 
 #[cfg(test)]

@@ -136,7 +136,8 @@ pub(crate) fn closed(stopped: Option<StopReason>) -> Observed {
     let mut observed = started();
     follow(&mut observed, at("10:00:30"));
     observed.stop = stopped.map(|reason| stop(reason, at("10:00:28")));
-    observed.close = Some(CloseDecision { version: 1, at: at("10:00:31"), workers: vec![], stopped });
+    observed.close =
+        Some(CloseDecision { version: 1, at: at("10:00:31"), workers: vec![], stopped, asked_at: BTreeMap::new() });
     observed
 }
 
@@ -209,6 +210,7 @@ fn with_the_claim_the_definition_is_frozen() {
 #[case::a_missing_source(Problem::SourceNotFound { namespace: "shop".into(), name: "scripts".into(), missing: "does not exist".into() }, EndReason::SourceUnavailable)]
 #[case::a_missing_target(Problem::TargetNotFound { target: "mars".into() }, EndReason::TargetNotFound)]
 #[case::a_target_that_is_paused(Problem::RegionPaused { target: "local".into() }, EndReason::RegionNotReady)]
+#[case::a_quota_that_is_used_up(Problem::QuotaExceeded { target: "local".into(), region: "us-east-1".into(), wanted: 2, free: 1, vcpu: 6 }, EndReason::QuotaExceeded)]
 #[case::a_target_that_is_not_ready(Problem::RegionNotReady { target: "local".into(), message: "down".into() }, EndReason::RegionNotReady)]
 fn what_may_heal_is_waited_for_sixty_seconds(#[case] problem: Problem, #[case] reason: EndReason) {
     let mut observed = claimed();

@@ -1,9 +1,11 @@
 //! A RegionTarget makes no objects; this reads those of its runs. Pure.
 
 use k8s_openapi::api::batch::v1::Job;
+use volley_api::region_target::TargetQuota;
 use volley_api::{LoadTestRun, labels};
 
 use super::observed::{JobThere, RunKnown};
+use crate::aws::VcpuQuota;
 use crate::kubernetes;
 
 /// What a target needs to know of a worker Job.
@@ -31,4 +33,9 @@ pub(crate) fn run_known(run: &LoadTestRun, target: &str) -> RunKnown {
         acts: metadata.finalizers.iter().flatten().any(|name| name == labels::RUN_FINALIZER),
         uses_target: status.is_some_and(|status| status.regions.iter().any(|region| region.target == target)),
     }
+}
+
+/// Fargate's quota as a status says it.
+pub(crate) fn quota(asked: VcpuQuota) -> TargetQuota {
+    TargetQuota { vcpu: i64::from(asked.vcpu), used: i64::from(asked.used) }
 }
