@@ -24,13 +24,13 @@ const MAX_PAGES: usize = 400;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The server answered with an error, or could not be reached.
-    #[error("failed to {operation} {object}: {cause}")]
+    #[error("failed to {operation} {object}: {}", with_sources(cause))]
     Call {
         /// What was tried.
         operation: &'static str,
         /// Kind, namespace and name.
         object: String,
-        /// What happened; kube's text includes the sources.
+        /// What happened.
         cause: Box<kube::Error>,
     },
     /// No answer in time.
@@ -47,6 +47,20 @@ pub enum Error {
         /// Kind and namespace.
         object: String,
     },
+}
+
+/// What happened, and below it whatever kube's text leaves out: of a connection that failed it says no more than that.
+fn with_sources(error: &kube::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = error.source();
+    }
+    text
 }
 
 impl Error {
@@ -279,5 +293,23 @@ where
         // 404: gone; 409: another object has that name by now.
         Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_its_object_and_tells_each_cause_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("client error (Connect)")]
+        struct Connect(#[source] std::io::Error);
+        let cause = kube::Error::Service(Box::new(Connect(std::io::Error::other("invalid peer certificate"))));
+        let error = Error::Call { operation: "read", object: "Job a/b".to_owned(), cause: Box::new(cause) };
+        assert_eq!(
+            error.to_string(),
+            "failed to read Job a/b: ServiceError: client error (Connect): invalid peer certificate"
+        );
     }
 }

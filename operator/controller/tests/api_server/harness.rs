@@ -354,6 +354,8 @@ impl Harness {
     /// Removes what is not in a namespace of the test. (Without controllers a namespace itself stays; the cluster is thrown away.)
     pub(super) async fn end(self) {
         let targets: Api<RegionTarget> = Api::all(self.client.clone());
+        // Without an operator nobody else takes it off.
+        self.merge_target(json!({"metadata": {"finalizers": null}})).await;
         targets.delete(&self.target, &DeleteParams::default()).await.unwrap();
         for run in self.runs().await {
             self.merge_run(&run, json!({"metadata": {"finalizers": null}})).await;
