@@ -148,6 +148,7 @@ fn good_probe() -> region_target::observed::Probe {
         version: Ok("v1.36.3".into()),
         namespace_exists: Some(true),
         missing_rights: Some(Vec::new()),
+        quota: None,
     }
 }
 
@@ -170,7 +171,7 @@ fn region_targets() -> Vec<Value> {
     let mut unseen = fixtures::target("local");
     unseen.status = None;
     let away = || region_target::observed::Probe {
-        version: Err("connection refused".into()),
+        version: Err(crate::clusters::Away::unreachable("connection refused")),
         missing_rights: None,
         namespace_exists: None,
         ..good_probe()

@@ -184,7 +184,9 @@ impl Clusters {
                 by_kubeconfig(secret, key, found.as_deref()).await.map(|client| (version, client))
             }
             Access::Eks(access) => {
-                let connected = self.eks(&name, access).connect(insist).await;
+                // Boxed: the SDK's futures are large, and every reconcile holds this one.
+                let eks = self.eks(&name, access);
+                let connected = Box::pin(eks.connect(insist)).await;
                 connected.map(|connected| (connected.revision, connected.client))
             }
         };

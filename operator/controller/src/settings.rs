@@ -28,7 +28,7 @@ pub struct Settings {
     pub image_pull_secrets: Vec<String>,
     /// Where workers and aggregators find the storage.
     pub storage: StorageSettings,
-    /// How RegionTargets on AWS are reached.
+    /// How targets on AWS are reached.
     pub aws: AwsSettings,
     /// Distance of the start instant from the decision.
     pub start_delay: Duration,

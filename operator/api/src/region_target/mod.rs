@@ -162,7 +162,7 @@ pub struct RegionTargetStatus {
 pub struct TargetQuota {
     /// The account may run so many vCPU.
     pub vcpu: i64,
-    /// It runs so many, by CloudWatch, which is a few minutes late.
+    /// It runs so many, by AWS' usage metric, which is a few minutes late.
     pub used: i64,
 }
 

@@ -14,7 +14,7 @@ pub(crate) async fn sts_host(region: &str) -> Result<String, BoxError> {
     uri.host().map(str::to_owned).ok_or_else(|| "the address of STS has no host".into())
 }
 
-/// Where CloudWatch is: at the configuration's endpoint, else beside STS.
+/// Where `CloudWatch` is: at the configuration's endpoint, else beside STS.
 pub(super) async fn cloudwatch(configuration: &SdkConfig) -> Result<String, BoxError> {
     if let Some(endpoint) = configuration.endpoint_url() {
         return Ok(endpoint.to_owned());

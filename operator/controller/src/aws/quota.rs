@@ -1,4 +1,4 @@
-//! How many vCPU an account may run on Fargate in a region, and how many it runs: Service Quotas and CloudWatch.
+//! How many vCPU an account may run on Fargate in a region, and how many it runs: Service Quotas and `CloudWatch`.
 
 use jiff::Timestamp;
 
@@ -15,7 +15,7 @@ pub(crate) const VCPU_QUOTA: &str = "L-3032A538";
 pub(crate) struct VcpuQuota {
     /// The account may run so many.
     pub vcpu: u32,
-    /// It runs so many, with CloudWatch's delay of a few minutes.
+    /// It runs so many, with `CloudWatch`'s delay of a few minutes.
     pub used: u32,
 }
 

@@ -1,7 +1,7 @@
-//! The newest value of a usage metric, by CloudWatch's `GetMetricStatistics`.
+//! The newest value of a usage metric, by `CloudWatch`'s `GetMetricStatistics`.
 //!
-//! Asked by hand, over the HTTP client that kube is: the SDK's crate for CloudWatch would have every AWS crate compiled with a second
-//! generation of `http` for one question. Protocol: AWS Query, version 2010-08-01 (Amazon CloudWatch API Reference).
+//! Asked by hand, over the HTTP client that kube is: the SDK's crate for `CloudWatch` would have every AWS crate compiled with a second
+//! generation of `http` for one question. Protocol: AWS Query, version 2010-08-01 (Amazon `CloudWatch` API Reference).
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -28,7 +28,7 @@ const LOOK_BACK: SignedDuration = SignedDuration::from_mins(20);
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A metric of CloudWatch.
+/// A metric of `CloudWatch`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Metric {
     pub namespace: String,
@@ -147,7 +147,7 @@ fn read(text: &str) -> Answer {
     let (mut element, mut stamp, mut value) = (String::new(), String::new(), None);
     loop {
         match reader.read_event() {
-            Ok(Event::Start(start)) => element = start.local_name().as_ref().to_owned(),
+            Ok(Event::Start(start)) => start.local_name().as_ref().clone_into(&mut element),
             Ok(Event::Text(text)) => match element.as_str() {
                 "Timestamp" => text.trim().clone_into(&mut stamp),
                 "Maximum" => value = text.trim().parse().ok(),

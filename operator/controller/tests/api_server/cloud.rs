@@ -1,4 +1,4 @@
-//! AWS, as far as a target by EKS needs it: EKS, STS, Service Quotas and CloudWatch, which check the signature of every request, and
+//! AWS, as far as a target by EKS needs it: EKS, STS, Service Quotas and `CloudWatch`, which check the signature of every request, and
 //! the authenticator in front of an EKS cluster's API server, which knows its callers by their tokens as `aws-iam-authenticator` does.
 
 use std::collections::{BTreeMap, BTreeSet};

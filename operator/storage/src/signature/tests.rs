@@ -23,7 +23,7 @@ impl Sent {
             Credentials::new("AKIDEXAMPLE", SECRET, Some("token/with+signs=".to_owned()), None, "test").into();
         let mut settings = SigningSettings::default();
         settings.signature_location = location;
-        settings.expires_in = (location == SignatureLocation::QueryParams).then_some(Duration::from_secs(60));
+        settings.expires_in = (location == SignatureLocation::QueryParams).then_some(Duration::from_mins(1));
         let at: SystemTime = SIGNED_AT.parse::<Timestamp>().unwrap().into();
         let parameters = v4::SigningParams::builder().identity(&identity).region("eu-west-1").name(service);
         let parameters = parameters.time(at).settings(settings).build().unwrap().into();

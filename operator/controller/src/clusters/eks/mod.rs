@@ -88,7 +88,7 @@ impl EksConnection {
     /// As AWS answers.
     pub(super) async fn quota(&self) -> Result<VcpuQuota, AwsError> {
         let object = "the Fargate quota".to_owned();
-        let asked = tokio::time::timeout(CALL_LIMIT, VcpuQuota::ask(&self.session, (self.now)()));
+        let asked = tokio::time::timeout(CALL_LIMIT, Box::pin(VcpuQuota::ask(&self.session, (self.now)())));
         let slow = |_| AwsError::Failed { object, words: format!("no answer within {} s", CALL_LIMIT.as_secs()) };
         asked.await.map_err(slow)?
     }
@@ -109,24 +109,13 @@ impl EksConnection {
             return Err(failure.clone());
         }
         let age = known.looked_at.map(|at| now.duration_since(at));
-        if let Some(connected) = &known.connected {
-            if !due(age, self.doubted.load(Ordering::Relaxed)) {
-                return Ok(connected.clone());
-            }
+        let due = due(age, self.doubted.load(Ordering::Relaxed));
+        if let Some(connected) = known.connected.as_ref().filter(|_| !due) {
+            return Ok(connected.clone());
         }
         known.looked_at = Some(now);
-        let looked = match tokio::time::timeout(CALL_LIMIT, self.look(known.connected.as_ref(), now)).await {
-            Ok(looked) => looked.map_err(Away::from),
-            Err(_) => {
-                let words = format!(
-                    "AWS did not answer about EKS cluster {} within {} s",
-                    self.access.cluster,
-                    CALL_LIMIT.as_secs()
-                );
-                Err(Away::new(AwayReason::Unreachable, words))
-            }
-        };
-        let failure = match looked {
+        let looked = tokio::time::timeout(CALL_LIMIT, self.look(known.connected.as_ref(), now));
+        let failure = match looked.await.map_err(|_| self.silent()).and_then(|looked| looked.map_err(Away::from)) {
             Ok(connected) => {
                 self.doubted.store(false, Ordering::Relaxed);
                 known.rest.answered();
@@ -141,6 +130,11 @@ impl EksConnection {
         }
         known.rest.silent(&failure, now);
         Err(failure)
+    }
+
+    fn silent(&self) -> Away {
+        let limit = CALL_LIMIT.as_secs();
+        Away::unreachable(format!("AWS did not answer about EKS cluster {} within {limit} s", self.access.cluster))
     }
 
     /// Asks EKS. Where nothing has changed the client stays, and with it its connections and its token.

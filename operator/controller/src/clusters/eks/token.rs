@@ -20,7 +20,7 @@ const PREFIX: &str = "k8s-aws-v1.";
 /// The header that binds a token to one cluster.
 const CLUSTER_HEADER: &str = "x-k8s-aws-id";
 /// Only its being there counts.
-const EXPIRES: Duration = Duration::from_secs(60);
+const EXPIRES: Duration = Duration::from_mins(1);
 
 /// A token for a cluster, good until 15 minutes after `now` as long as the credentials are.
 pub(super) fn token(
