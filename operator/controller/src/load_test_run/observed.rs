@@ -11,8 +11,8 @@ use volley_storage::keys::WorkerAttempt;
 
 use super::build::{RAMPED_AT_ANNOTATION, worker_job::MAIN_CONTAINER};
 use super::ending::Refusal;
-use crate::capacity::Shortage;
 use super::timing;
+use crate::capacity::Shortage;
 use crate::definition::{Candidate, Problem};
 
 /// Everything that a plan may depend on, beside the time and the policy.

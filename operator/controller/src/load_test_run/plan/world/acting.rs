@@ -125,7 +125,9 @@ impl World {
                 let start = state.start.as_ref().expect("a closing without a start");
                 let only_these = workers.iter().all(|worker| start.includes(&worker.target));
                 fault(&mut self.faults, only_these, "a region that takes no part was closed");
-                let decision = CloseDecision { version: 1, at: closing.at, workers, stopped: closing.stopped };
+                let asked_at = closing.asked_at.clone();
+                let decision =
+                    CloseDecision { version: 1, at: closing.at, workers, stopped: closing.stopped, asked_at };
                 state.close.get_or_insert(decision);
             }
             Action::DeleteWorkerJob { target, .. } => {
