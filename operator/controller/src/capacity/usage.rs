@@ -126,6 +126,8 @@ mod tests {
                     resources: None,
                     duration: "1s".into(),
                     starts_by: None,
+                    expected_start: None,
+                    estimated_cost: None,
                     worker_image: String::new(),
                     volley_image: String::new(),
                 }),
