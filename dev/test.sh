@@ -34,9 +34,10 @@ prepared_tests() {
   VOLLEY_TEST_KUBECONFIG=$("$VOLLEY_BIN/cluster" kubeconfig api-test)
   VOLLEY_WORKER_VENV=$VOLLEY_CACHE/worker-venv VOLLEY_JMETER=$VOLLEY_CACHE/jmeter/bin/jmeter VOLLEY_K6=$VOLLEY_CACHE/k6/k6
   VOLLEY_TEST_TOKEN_WEBHOOK=$("$VOLLEY_BIN/cluster" describe api-test | sed -n 's/.*"hostAddress": "\(.*\)".*/\1/p'):$TOKEN_WEBHOOK_PORT
-  export VOLLEY_TEST_KUBECONFIG VOLLEY_TEST_TOKEN_WEBHOOK VOLLEY_WORKER_VENV VOLLEY_JMETER VOLLEY_K6
+  VOLLEY_MOSQUITTO=/usr/sbin/mosquitto
+  export VOLLEY_TEST_KUBECONFIG VOLLEY_TEST_TOKEN_WEBHOOK VOLLEY_WORKER_VENV VOLLEY_JMETER VOLLEY_K6 VOLLEY_MOSQUITTO
   (cd "$VOLLEY_ROOT" && RUST_TEST_THREADS=2 cargo test --locked --workspace --lib \
-    --test rules --test aggregation --test api_server --test one_run_per_call --test two_workers -- --ignored)
+    --test rules --test aggregation --test api_server --test one_run_per_call --test two_workers --test readers -- --ignored)
 }
 
 # Writes every state of every object to a file for each kind, until stop_recording: Argo CD's scripts are run over them.

@@ -6,15 +6,16 @@
     reason = "test code: a failure is a panic with a message"
 )]
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 use volley_acceptance::bench::{NAMESPACE, condition, reason};
 use volley_acceptance::{Bench, manifests, witness};
 use volley_api::LoadTestRun;
-use volley_api::load_test_run::ThresholdOutcome;
+use volley_api::load_test_run::{Phase, ThresholdOutcome};
 use volley_storage::documents::{Figures, ResultDocument};
 use volley_storage::keys;
 
@@ -238,6 +239,32 @@ async fn a_missed_threshold_fails_the_run_with_exit_code_1_and_says_the_value() 
     let junit = bench.volley(&["result", &name, "--namespace", NAMESPACE, "-o", "junit"], None).await;
     assert_eq!(junit.code, 0, "{}", junit.errors);
     assert!(junit.output.contains("tests=\"3\" failures=\"1\" errors=\"0\""), "{}", junit.output);
+    bench.delete_test(test).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster with Volley: `make test` prepares it"]
+async fn a_run_is_watched_from_its_middle_to_its_end() {
+    let bench = Bench::connect().await;
+    let test = "watched";
+    bench.apply(&manifests::locust(test, manifests::VISITOR, "10s", "Once")).await;
+    let running = |run: &LoadTestRun| run.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Running));
+    let run = bench.wait_for_run(test, RUN_LIMIT, "ran", running).await;
+    let watched = bench.volley(&["watch", &run.name_any(), "--namespace", NAMESPACE, "-o", "json"], None).await;
+    assert_eq!(watched.code, 0, "{}\n{}", watched.output, watched.errors);
+    let lines: Vec<Value> =
+        watched.output.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    let frames: BTreeMap<i64, &Value> = lines
+        .iter()
+        .filter_map(|line| line["frame"]["seq"].as_i64().map(|seq| (seq, &line["frame"]["totals"])))
+        .collect();
+    assert!(frames.len() >= 3, "{} frames in {}", frames.len(), watched.output);
+    assert!(frames.values().any(|totals| totals["requests"].as_u64() > Some(0)), "{}", watched.output);
+    let end = lines.last().expect("there is a line");
+    assert_eq!((&end["type"], &end["exitCode"]), (&json!("end"), &json!(0)));
+    // A subset: who comes in the middle has missed some, and late samples are in no frame.
+    let seen: u64 = frames.values().filter_map(|totals| totals["requests"].as_u64()).sum();
+    assert!(Some(seen) <= end["result"]["requests"].as_u64(), "{seen} requests in frames: {end}");
     bench.delete_test(test).await;
 }
 

@@ -23,6 +23,7 @@ use hdrhistogram::serialization::Deserializer;
 use jiff::Timestamp;
 use tokio::process::Command;
 use volley_aggregator::Settings;
+use volley_aggregator::feed::Outlets;
 use volley_aggregator::gather::{SERIES, STATISTICS};
 use volley_api::WorkerSize;
 use volley_stats::{Collection, Histogram, LabelStatistics, Limits, Recorder, Sample, SampleKind};
@@ -115,7 +116,7 @@ async fn aggregate() -> Outcome<()> {
     };
     let (objects, results) = (ObjectStore::with_key(&storage, &key), ResultStore::with_key(&storage, &key));
     let began = Instant::now();
-    let settings = Settings { run_uid: RUN_UID.into(), patience: None };
+    let settings = Settings { run_uid: RUN_UID.into(), patience: None, outlets: Outlets::default() };
     let aggregated = volley_aggregator::run(settings, objects, results, None, std::future::pending()).await?;
     let document = &aggregated.document;
     println!("aggregated {} requests, {} rows of labels", document.totals.requests, document.labels.len());

@@ -1,6 +1,6 @@
 //! Merges what the workers of a run uploaded.
 //!
-//! Order: read the definition → wait for `close.json`, and [follow](live) the run meanwhile → freeze the checkpoints of workers that left no manifest → read exactly
+//! Order: read the definition → wait for `close.json`, and [follow](live) the run and [show](feed) it meanwhile → freeze the checkpoints of workers that left no manifest → read exactly
 //! the manifests that it lists, and those checkpoints → merge statistics and series of those workers → make the result (pure) → write histograms, `result.json`, rows, and last the run's status.
 //!
 //! # Guarantees
@@ -13,6 +13,7 @@
 //! * `status.result` comes last: who sees it finds everything else.
 
 pub mod error;
+pub mod feed;
 pub mod gather;
 pub mod live;
 pub mod measured;
@@ -30,10 +31,12 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use kube::Client;
+use tokio::sync::oneshot;
 use volley_api::load_test_run::{RunResult, ThresholdResult};
 use volley_storage::documents::ResultDocument;
 use volley_storage::{ObjectStore, ResultStore};
 
+use feed::Outlets;
 use gather::documents::RunDocuments;
 
 /// What the aggregator is told from outside. The rest is in the storage.
@@ -43,6 +46,8 @@ pub struct Settings {
     pub run_uid: String,
     /// How long `close.json` is waited for; `None`: as long as the run may take by its definition.
     pub patience: Option<Duration>,
+    /// Where live figures go.
+    pub outlets: Outlets,
 }
 
 /// What was aggregated.
@@ -87,12 +92,34 @@ async fn aggregate(
         patience_s = patience.as_secs(),
         "waiting for the run to be closed"
     );
-    let mut closed = pin!(gather::documents::closed(store, definition.clone(), patience));
-    let RunDocuments { definition, start, close } = tokio::select! {
-        closed = &mut closed => closed?,
-        // It follows as long as it is let; nothing of it decides.
-        () = live::follow(store, &definition, client) => closed.await?,
+    let (tell_followed, followed) = oneshot::channel();
+    let (tell_over, over) = oneshot::channel();
+    let (tell_stop, stop) = oneshot::channel();
+    let shown = feed::serve(&definition, &settings.outlets, feed::Signals { followed, over, stop });
+    let aggregated = async {
+        let mut closed = pin!(gather::documents::closed(store, definition.clone(), patience));
+        let documents = tokio::select! {
+            closed = &mut closed => closed,
+            // It follows as long as it is let; nothing of it decides.
+            () = live::follow(store, &definition, client, tell_followed) => closed.await,
+        };
+        drop(tell_over);
+        let aggregated = merge(store, results, client, documents?).await;
+        drop(tell_stop);
+        aggregated
     };
+    let (aggregated, ()) = tokio::join!(aggregated, shown);
+    aggregated
+}
+
+/// Merges what a closed run left, and writes its result.
+async fn merge(
+    store: &ObjectStore,
+    results: &ResultStore,
+    client: Option<&Client>,
+    documents: RunDocuments,
+) -> Result<Aggregated, AggregateError> {
+    let RunDocuments { definition, start, close } = documents;
     let run_uid = definition.run.uid.as_str();
 
     let frozen = gather::checkpoints::frozen(store, run_uid, &close.workers).await?;

@@ -44,6 +44,6 @@ pub fn over_time(target: Option<&str>, series: &Series) -> SeriesFigures {
 
 /// A mean number of users, rounded half up. It is never negative.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts of floating point saturate")]
-fn whole(users: f64) -> u64 {
+pub(crate) fn whole(users: f64) -> u64 {
     users.round() as u64
 }

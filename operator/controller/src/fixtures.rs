@@ -39,6 +39,7 @@ pub(crate) fn settings() -> Settings {
                 serde_json::json!({"requests": {"cpu": "100m"}, "limits": {"memory": "512Mi"}}),
             )
             .unwrap(),
+            iot: None,
         },
         listen: "127.0.0.1:0".parse().unwrap(),
         log: None,

@@ -139,4 +139,13 @@ pub struct AggregatorSettings {
     pub service_account: String,
     /// Requests and limits.
     pub resources: ResourceRequirements,
+    /// Set where live frames are published to AWS IoT Core.
+    pub iot: Option<IotSettings>,
+}
+
+/// AWS IoT Core in the storage's region.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IotSettings {
+    /// Data endpoint, `https://host`; `None`: the region's.
+    pub endpoint: Option<String>,
 }

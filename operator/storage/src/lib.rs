@@ -1,7 +1,8 @@
-//! Where data is kept: keys, documents, item layouts, S3 and DynamoDB clients and the embedded servers.
+//! Where data is kept: keys, documents, item layouts, S3, DynamoDB and IoT clients and the embedded servers.
 //!
 //! * [`keys`] and [`documents`]: what is kept, and under which names.
 //! * [`objects`]: the client side of S3, [`results`]: that of DynamoDB; both by [`StorageSettings`].
+//! * [`iot`]: the client side of AWS IoT Core, which live frames go to.
 //! * [`credentials`]: keys that reach one run only, and what each kind of key may do.
 //! * [`signature`]: who signed a request.
 //! * [`embedded`]: both protocols in one process, for laptops and tests.
@@ -9,6 +10,7 @@
 pub mod credentials;
 pub mod documents;
 pub mod embedded;
+pub mod iot;
 pub mod keys;
 pub mod objects;
 pub mod results;

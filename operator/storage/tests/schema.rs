@@ -1,37 +1,55 @@
-//! The JSON Schema of `result.json` in the repository is that of the code, and the example is what both say.
+//! The JSON Schemas of `result.json` and of the live frames in the repository are those of the code, and the examples are
+//! what both say.
 
 // The lint configuration allows these in tests, but does not see that helpers of an integration test are tests.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use serde_json::{Value, json};
-use volley_storage::documents::{ResultDocument, result_schema};
+use volley_storage::documents::{LiveCourse, ResultDocument, live_schema, result_schema};
 use volley_storage::objects::{decode_document, encode_document};
 
-const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/result.schema.json");
+const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference");
 const EXAMPLE: &str = include_str!("../../../docs/reference/result.example.json");
+const LIVE_EXAMPLE: &str = include_str!("../../../docs/reference/live.example.json");
 
 #[test]
-fn the_schema_of_the_result_is_checked_in_as_the_code_says_it() {
-    let schema = format!("{:#}\n", result_schema());
-    if std::env::var_os("VOLLEY_WRITE_REFERENCE").is_some() {
-        std::fs::write(SCHEMA, &schema).unwrap();
+fn the_schemas_are_checked_in_as_the_code_says_them() {
+    for (name, schema) in [("result.schema.json", result_schema()), ("live.schema.json", live_schema())] {
+        let path = format!("{REFERENCE}/{name}");
+        let schema = format!("{schema:#}\n");
+        if std::env::var_os("VOLLEY_WRITE_REFERENCE").is_some() {
+            std::fs::write(&path, &schema).unwrap();
+        }
+        let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(checked_in == schema, "docs/reference/{name} is not that of the code; run `make generate`");
     }
-    let checked_in = std::fs::read_to_string(SCHEMA).unwrap_or_default();
-    assert!(checked_in == schema, "docs/reference/result.schema.json is not that of the code; run `make generate`");
 }
 
 #[test]
-fn every_field_of_the_schema_says_what_it_means() {
-    let schema = result_schema();
-    let definitions = schema["$defs"].as_object().unwrap();
-    for (name, definition) in
-        definitions.iter().map(|(name, value)| (name.as_str(), value)).chain([("result", &schema)])
-    {
-        for (field, value) in definition["properties"].as_object().into_iter().flatten() {
-            let described = value["description"].as_str().is_some_and(|words| words.len() > 3 && !words.contains("[`"));
-            assert!(described, "{name}.{field}: {value}");
+fn every_field_of_the_schemas_says_what_it_means() {
+    for (root, schema) in [("result", result_schema()), ("live", live_schema())] {
+        let definitions = schema["$defs"].as_object().unwrap();
+        for (name, definition) in
+            definitions.iter().map(|(name, value)| (name.as_str(), value)).chain([(root, &schema)])
+        {
+            for (field, value) in definition["properties"].as_object().into_iter().flatten() {
+                let described =
+                    value["description"].as_str().is_some_and(|words| words.len() > 3 && !words.contains("[`"));
+                assert!(described, "{name}.{field}: {value}");
+            }
         }
     }
+}
+
+#[test]
+fn the_example_of_the_live_course_is_one_and_is_written_as_it_is_read() {
+    let example: Value = serde_json::from_str(LIVE_EXAMPLE).unwrap();
+    let course: LiveCourse = serde_json::from_str(LIVE_EXAMPLE).unwrap();
+    assert_eq!(serde_json::to_value(&course).unwrap(), example);
+    assert_eq!(check(&live_schema(), &live_schema(), &example), Ok(()));
+    let mut other = example;
+    other["last"]["v"] = json!(2);
+    assert!(check(&live_schema(), &live_schema(), &other).is_err(), "a frame of another version keeps the schema");
 }
 
 #[test]

@@ -16,10 +16,19 @@ const RUN: &str = "Run a load test and follow it to its result.\n\n\
     With -f, applies every object of the file (server-side apply, field manager volley-cli) and follows the run which \
     that triggers; where it triggers none, because nothing changed or the trigger is Manual, creates one and follows \
     that. With NAME, creates a run of an existing LoadTest. Each call follows exactly one run.\n\n\
-    Progress goes to standard error, the result to standard output. Ctrl-C stops following; the run goes on.\n\n\
+    Progress goes to standard error, on a terminal with live figures as volley watch shows them; the result goes to \
+    standard output. Ctrl-C stops following; the run goes on.\n\n\
     Exit codes: 0 the run ended well; 1 a threshold was missed; 2 wrong usage or an invalid manifest, no run was \
     started; 3 the run could not start or was skipped; 4 it ended early or cannot be judged; 5 the cluster did not do \
     what was asked, or the run was not followed to its end; 130 interrupted, the run goes on.";
+const WATCH: &str = "Watch a run live, from anywhere in its middle to its end.\n\n\
+    On a terminal: phase, workers, time left, the rate over time, and for each region and label rate, errors and \
+    percentiles of the newest live interval. Elsewhere: a line for each new figure. As JSON: a JSON object a line, of \
+    type progress (with the newest frame, docs/reference/live.md), note, and last end.\n\n\
+    The figures come from the run's aggregator through the API server; that needs the rights to list pods and to forward \
+    ports in the operator's namespace. Without them the run's status is shown, which has figures every few seconds. \
+    Ctrl-C stops watching; the run goes on.\n\n\
+    Exit codes: those of volley run.";
 const RESULT: &str = "Show the result of a run.\n\n\
     As a table it comes from the run's status. As JSON it is the whole result.json from the storage, in the other \
     formats a report of it as volley report makes it: with the embedded storage through the API server (needs the rights \
@@ -56,6 +65,9 @@ pub enum Command {
     /// Run a load test and follow it to its result.
     #[command(long_about = RUN)]
     Run(RunArguments),
+    /// Watch a run live, from anywhere in its middle to its end.
+    #[command(long_about = WATCH)]
+    Watch(WatchArguments),
     /// Show the result of a run.
     #[command(long_about = RESULT)]
     Result(ResultArguments),
@@ -89,6 +101,14 @@ pub struct ClusterArguments {
     pub context: Option<String>,
 }
 
+/// Where Volley runs.
+#[derive(Clone, Debug, Args)]
+pub struct OperatorArguments {
+    /// Namespace of the operator, where aggregators and the embedded storage run.
+    #[arg(long, value_name = "NAMESPACE", default_value = "volley-system", env = "VOLLEY_OPERATOR_NAMESPACE")]
+    pub operator_namespace: String,
+}
+
 /// Arguments of `volley run`.
 #[derive(Debug, Args)]
 #[command(override_usage = "volley run -f FILE [OPTIONS]\n       volley run NAME [OPTIONS]")]
@@ -102,10 +122,30 @@ pub struct RunArguments {
     /// How to reach the cluster.
     #[command(flatten)]
     pub cluster: ClusterArguments,
+    /// Where Volley runs.
+    #[command(flatten)]
+    pub operator: OperatorArguments,
     /// Stop following after this long, for example 30m; the run goes on.
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub timeout: Option<Duration>,
     /// How the result is printed.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Output,
+}
+
+/// Arguments of `volley watch`.
+#[derive(Debug, Args)]
+pub struct WatchArguments {
+    /// Name of the LoadTestRun.
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// How to reach the cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArguments,
+    /// Where Volley runs.
+    #[command(flatten)]
+    pub operator: OperatorArguments,
+    /// How it is shown.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Output,
 }
@@ -119,9 +159,9 @@ pub struct ResultArguments {
     /// How to reach the cluster.
     #[command(flatten)]
     pub cluster: ClusterArguments,
-    /// Namespace of the operator, where the embedded storage runs.
-    #[arg(long, value_name = "NAMESPACE", default_value = "volley-system", env = "VOLLEY_OPERATOR_NAMESPACE")]
-    pub operator_namespace: String,
+    /// Where Volley runs.
+    #[command(flatten)]
+    pub operator: OperatorArguments,
     /// How the result is printed.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,

@@ -46,6 +46,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<Exit, CommandError> {
     match command {
         Command::Run(arguments) => commands::run::run(arguments).await,
+        Command::Watch(arguments) => commands::watch::run(arguments).await,
         Command::Result(arguments) => commands::result::run(&arguments).await,
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::{StreamExt, future};
 use jiff::Timestamp;
 use kube::Client;
+use tokio::sync::oneshot;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 use volley_stats::frame::EncodedFrame;
@@ -28,8 +29,14 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(15);
 /// How long keeping it may take.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Follows a run while it runs. It never ends by itself: whoever knows that the run is over drops it.
-pub async fn follow(store: &ObjectStore, definition: &Definition, client: Option<&Client>) {
+/// Follows a run while it runs, and hands what it sees to `followed` once it does. It never ends by itself: whoever knows that
+/// the run is over drops it.
+pub async fn follow(
+    store: &ObjectStore,
+    definition: &Definition,
+    client: Option<&Client>,
+    followed: oneshot::Sender<Live>,
+) {
     let run_uid = definition.run.uid.as_str();
     let Some(settings) = definition.live else { return future::pending().await };
     let start = started(store, run_uid).await;
@@ -40,6 +47,8 @@ pub async fn follow(store: &ObjectStore, definition: &Definition, client: Option
     let outline = outline(definition, &start, settings.interval_s);
     tracing::info!(run_uid, interval_s = settings.interval_s, "following the workers' frames");
     let live = Live::new(resumed(store, run_uid, outline).await);
+    // Nobody may want it.
+    let _ = followed.send(live.clone());
     let judge = AbortJudge::new(&definition.thresholds, start.start_at);
     tokio::join!(
         merge(store, run_uid, &live),

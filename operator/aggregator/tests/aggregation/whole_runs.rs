@@ -9,6 +9,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::{conditions, wait};
 use kube::{Client, Config, ResourceExt};
 use proptest::prelude::*;
+use volley_aggregator::feed::Outlets;
 use volley_aggregator::gather::STATISTICS;
 use volley_aggregator::measured::Measured;
 use volley_aggregator::over_time::over_time;
@@ -82,7 +83,8 @@ impl Bench {
     }
 
     pub(crate) async fn run(&self) -> Result<Aggregated, AggregateError> {
-        let settings = Settings { run_uid: RUN.into(), patience: Some(Duration::from_secs(1)) };
+        let settings =
+            Settings { run_uid: RUN.into(), patience: Some(Duration::from_secs(1)), outlets: Outlets::default() };
         volley_aggregator::run(settings, self.store.clone(), self.server.results(), None, std::future::pending()).await
     }
 
@@ -290,7 +292,7 @@ async fn a_run_without_a_definition_is_an_error_that_names_the_variable() {
 #[tokio::test]
 async fn a_shutdown_ends_waiting_at_once() {
     let bench = Bench::new(&[("eu", 1)]).await;
-    let settings = Settings { run_uid: RUN.into(), patience: None };
+    let settings = Settings { run_uid: RUN.into(), patience: None, outlets: Outlets::default() };
     let ended = volley_aggregator::run(settings, bench.store.clone(), bench.server.results(), None, async {
         tokio::time::sleep(Duration::from_millis(200)).await;
     })

@@ -6,6 +6,7 @@
 mod checkpoint;
 mod control;
 mod definition;
+mod live_frame;
 mod manifest;
 mod result;
 mod schema;
@@ -17,6 +18,10 @@ pub use definition::{
     Artifacts, Assertion, Definition, Images, LateWorkers, Live, Load, MissingRegion, Region, RequestStep, RunIdentity,
     Scenario, Source, Start, TaurusExecution, WorkerResources,
 };
+pub use live_frame::{
+    FRAME_ERRORS, FRAME_LABELS, FRAME_TEXT_CHARACTERS, FRAME_WORKERS_BEHIND, FrameError, FrameFigures, FrameLabel,
+    FrameScope, FrameWorker, FrameWorkers, LIVE_FRAME_VERSION, LiveCourse, LiveFrame, Publishing,
+};
 pub use manifest::{
     ClockOffset, Counters, EngineVersion, FailedStage, FrameCounts, Manifest, ObjectDigest, SampleFile, WorkerFailure,
 };
@@ -25,7 +30,7 @@ pub use result::{
     SeriesPercentiles, Skew, WorkerCounts, WorkerResult, WorkerState, rate_milli, ratio_ppm,
 };
 
-pub use schema::result_schema;
+pub use schema::{live_schema, result_schema};
 pub use threshold::{Abort, Threshold, ThresholdFigures};
 
 use crate::objects::Document;

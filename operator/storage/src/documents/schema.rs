@@ -1,4 +1,4 @@
-//! The JSON Schema of `result.json`, made from its types.
+//! The JSON Schemas of what users read, made from the types: `result.json`, and the live frames.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use super::{DOCUMENT_VERSION, ResultDocument};
+use super::{DOCUMENT_VERSION, LIVE_FRAME_VERSION, LiveCourse, ResultDocument};
 
 /// An instant in a document, as the schema says it. Never made: it stands for `jiff::Timestamp`.
 pub(super) enum Instant {}
@@ -38,12 +38,38 @@ impl JsonSchema for Version {
     }
 }
 
+/// The version of a live frame, as the schema says it.
+pub(super) enum FrameVersion {}
+
+impl JsonSchema for FrameVersion {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "FrameVersion".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"const": LIVE_FRAME_VERSION})
+    }
+}
+
 /// The JSON Schema (draft 2020-12) of `result.json`, its keys sorted.
 #[must_use]
 pub fn result_schema() -> Value {
+    schema_of::<ResultDocument>()
+}
+
+/// The JSON Schema (draft 2020-12) of `GET /v1/frames`, its keys sorted. That of a single frame is `#/$defs/LiveFrame`.
+#[must_use]
+pub fn live_schema() -> Value {
+    schema_of::<LiveCourse>()
+}
+
+fn schema_of<T: JsonSchema>() -> Value {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let schema = generator.into_root_schema_for::<ResultDocument>();
-    let mut value = Value::from(schema);
+    let mut value = Value::from(generator.into_root_schema_for::<T>());
     value.sort_all_objects();
     value
 }

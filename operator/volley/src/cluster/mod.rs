@@ -7,6 +7,7 @@ pub mod trigger;
 use std::future::Future;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
@@ -122,5 +123,32 @@ pub async fn bounded<T>(
             let words = format!("no answer within {} s", CALL_TIMEOUT.as_secs());
             Err(ClusterError::Unreachable { verb, kind, name, words })
         }
+    }
+}
+
+/// The port of a pod's containers with this name.
+#[must_use]
+pub fn container_port(pod: &Pod, name: &str) -> Option<u16> {
+    let containers = &pod.spec.as_ref()?.containers;
+    let mut ports = containers.iter().flat_map(|container| container.ports.iter().flatten());
+    let port = ports.find(|port| port.name.as_deref() == Some(name))?;
+    u16::try_from(port.container_port).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_port_is_found_by_its_name() {
+        let pod: Pod = serde_json::from_value(json!({"spec": {"containers": [
+            {"name": "other"},
+            {"name": "storage", "ports": [{"name": "dynamodb", "containerPort": 8000}, {"name": "s3", "containerPort": 9000}]}
+        ]}}))
+        .unwrap();
+        assert_eq!(container_port(&pod, "s3"), Some(9000));
+        assert_eq!(container_port(&pod, "live"), None);
+        assert_eq!(container_port(&Pod::default(), "s3"), None);
     }
 }

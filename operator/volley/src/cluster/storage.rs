@@ -16,7 +16,7 @@ use volley_api::labels;
 use volley_storage::credentials::run_keys;
 use volley_storage::{KeyPair, ObjectError, ObjectStore, StorageSettings};
 
-use super::{Cluster, ClusterError, bounded};
+use super::{Cluster, ClusterError, bounded, container_port};
 
 /// Secret of the embedded storage in the operator's namespace; the chart makes it.
 const SECRET: &str = "volley-storage";
@@ -174,7 +174,7 @@ impl Forwarded {
             .into_iter()
             .find(|pod| running(pod) && pod.metadata.deletion_timestamp.is_none())
             .ok_or_else(|| missing(namespace, &format!("no pod with label {selector} is running")))?;
-        let port = s3_port(&pod)
+        let port = container_port(&pod, PORT_NAME)
             .ok_or_else(|| missing(namespace, &format!("its pod has no container port named {PORT_NAME}")))?;
         let name = pod.metadata.name.unwrap_or_default();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(FetchError::Listen)?;
@@ -183,13 +183,6 @@ impl Forwarded {
         tasks.spawn(accept(listener, pods, name, port));
         Ok(Self { address, _tasks: tasks })
     }
-}
-
-fn s3_port(pod: &Pod) -> Option<u16> {
-    let containers = &pod.spec.as_ref()?.containers;
-    let mut ports = containers.iter().flat_map(|container| container.ports.iter().flatten());
-    let port = ports.find(|port| port.name.as_deref() == Some(PORT_NAME))?;
-    u16::try_from(port.container_port).ok()
 }
 
 async fn accept(listener: TcpListener, pods: Api<Pod>, pod: String, port: u16) {
@@ -220,7 +213,6 @@ async fn forward(mut local: TcpStream, pods: &Api<Pod>, pod: &str, port: u16) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_location_has_a_bucket_and_a_key() {
@@ -228,16 +220,5 @@ mod tests {
         for location in ["", "s3://volley", "s3:///key", "s3://volley/", "https://volley/key"] {
             assert_eq!(parts(location), None, "{location}");
         }
-    }
-
-    #[test]
-    fn the_port_is_that_named_s3() {
-        let pod: Pod = serde_json::from_value(json!({"spec": {"containers": [
-            {"name": "other"},
-            {"name": "storage", "ports": [{"name": "dynamodb", "containerPort": 8000}, {"name": "s3", "containerPort": 9000}]}
-        ]}}))
-        .unwrap();
-        assert_eq!(s3_port(&pod), Some(9000));
-        assert_eq!(s3_port(&Pod::default()), None);
     }
 }

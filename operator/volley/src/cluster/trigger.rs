@@ -29,7 +29,7 @@ use volley_api::{LoadTest, labels, names};
 
 use super::{Cluster, ClusterError, bounded};
 use crate::follow::RunReference;
-use crate::follow::progress::Progress;
+use crate::follow::progress::{Progress, Viewer};
 use crate::follow::snapshot::one_line;
 
 /// How often the LoadTest is read.

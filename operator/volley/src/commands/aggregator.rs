@@ -1,11 +1,14 @@
 //! `volley aggregator`: merges what the workers of one run uploaded.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use volley_aggregator::Settings;
+use volley_aggregator::feed::Outlets;
 
-use super::{CommandError, StorageArguments, positive_duration, print_text, start_logs};
+use super::{CommandError, IotArguments, StorageArguments, positive_duration, print_text, start_logs};
 use crate::exit::Exit;
 use crate::report::status;
 use crate::signals;
@@ -25,6 +28,12 @@ pub struct Arguments {
     /// How long control/close.json is waited for; by default as long as the run may take by its definition.
     #[arg(long, env = "VOLLEY_AGGREGATOR_PATIENCE", value_parser = positive_duration, value_name = "DURATION")]
     pub patience: Option<Duration>,
+    /// Address of the live figures: /v1/frames, /v1/stream and /healthz.
+    #[arg(long, env = "VOLLEY_LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// IoT Core.
+    #[command(flatten)]
+    pub iot: IotArguments,
     /// Log filter: error, warn, info, debug or a filter such as info,kube=debug.
     #[arg(long, env = "VOLLEY_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -49,7 +58,8 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CommandError> {
         Some(client)
     };
     let shutdown = signals::requested(signals::shutdown().map_err(CommandError::signals)?);
-    let settings = Settings { run_uid: arguments.run_uid, patience: arguments.patience };
+    let outlets = Outlets { listen: arguments.listen, iot: arguments.iot.connect(&storage).await.map(Arc::new) };
+    let settings = Settings { run_uid: arguments.run_uid, patience: arguments.patience, outlets };
     let aggregated = volley_aggregator::run(settings, store, results, client, shutdown)
         .await
         .map_err(|error| CommandError::service(&error.to_string()))?;

@@ -9,12 +9,14 @@ pub mod run;
 pub mod storage;
 pub mod validate;
 pub mod version;
+pub mod watch;
 
 use std::io::Write;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use volley_storage::credentials::root_keys;
+use volley_storage::iot::IotCore;
 use volley_storage::{ObjectStore, ResultStore, StorageSettings};
 
 use crate::cluster::ClusterError;
@@ -169,6 +171,34 @@ impl StorageArguments {
             }
             None => (ObjectStore::connect(settings).await, ResultStore::connect(settings).await),
         }
+    }
+}
+
+/// Whether and where live frames go to AWS IoT Core.
+#[derive(Debug, Args)]
+pub struct IotArguments {
+    /// Publish live frames to AWS IoT Core, on the topic volley/v1/<namespace>/<run>/frame, in the region of --aws-region.
+    #[arg(long = "iot", env = "VOLLEY_IOT", num_args = 0..=1, default_missing_value = "true", default_value_t = false,
+        action = ArgAction::Set, value_name = "BOOLEAN")]
+    pub enabled: bool,
+    /// Data endpoint of IoT Core, https://host; without one: that of the region.
+    #[arg(long = "iot-endpoint", env = "VOLLEY_IOT_ENDPOINT", value_name = "URL")]
+    pub endpoint: Option<String>,
+}
+
+impl IotArguments {
+    /// The endpoint, where one is given.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref().filter(|endpoint| !endpoint.is_empty())
+    }
+
+    /// IoT Core with the credentials that the AWS SDK finds; `None`: nothing is published.
+    pub async fn connect(&self, settings: &StorageSettings) -> Option<IotCore> {
+        if !self.enabled {
+            return None;
+        }
+        Some(IotCore::connect(settings, self.endpoint()).await)
     }
 }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use clap::Args;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use volley_controller::settings::{
-    AggregatorSettings, AwsSettings, EmbeddedStorage, ImagePullPolicy, Settings, StorageSettings,
+    AggregatorSettings, AwsSettings, EmbeddedStorage, ImagePullPolicy, IotSettings, Settings, StorageSettings,
 };
 
-use super::{CommandError, StorageArguments, positive_duration, start_logs};
+use super::{CommandError, IotArguments, StorageArguments, positive_duration, start_logs};
 use crate::exit::Exit;
 use crate::signals;
 
@@ -57,6 +57,9 @@ pub struct Arguments {
     /// Requests and limits of aggregators, as JSON of a container's `resources`.
     #[arg(long, env = "VOLLEY_AGGREGATOR_RESOURCES", default_value = "{}", value_parser = resources, value_name = "JSON")]
     pub aggregator_resources: ResourceRequirements,
+    /// IoT Core, for aggregators.
+    #[command(flatten)]
+    pub iot: IotArguments,
     /// Address of /healthz, /readyz and /metrics.
     #[arg(long, env = "VOLLEY_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
@@ -94,6 +97,7 @@ impl Arguments {
             aggregator: AggregatorSettings {
                 service_account: self.aggregator_service_account.clone(),
                 resources: self.aggregator_resources.clone(),
+                iot: self.iot.enabled.then(|| IotSettings { endpoint: self.iot.endpoint().map(str::to_owned) }),
             },
             listen: self.listen,
             log: self.log.clone().filter(|filter| !filter.is_empty()),

@@ -26,11 +26,7 @@ pub async fn run(arguments: &ResultArguments) -> Result<Exit, CommandError> {
     let namespace = arguments.cluster.namespace.clone().unwrap_or_else(|| cluster.default_namespace.clone());
     let runs: Api<LoadTestRun> = Api::namespaced(cluster.client.clone(), &namespace);
     let name = arguments.run.as_str();
-    let Some(run) = bounded("read", "LoadTestRun", name, runs.get_opt(name)).await? else {
-        return Err(CommandError::cluster(&format!(
-            "there is no LoadTestRun {namespace}/{name}; look at: kubectl -n {namespace} get loadtestruns"
-        )));
-    };
+    let run = existing(&runs, &namespace, name).await?;
     let status = run.status.as_ref();
     let Some(result) = status.and_then(|status| status.result.as_ref()) else {
         return Err(CommandError::cluster(&no_result(&run, &namespace, name)));
@@ -38,7 +34,7 @@ pub async fn run(arguments: &ResultArguments) -> Result<Exit, CommandError> {
     let uid = run.metadata.uid.as_deref().unwrap_or_default();
     let fetch = |location: String, limit| {
         let cluster = &cluster;
-        async move { storage::fetch(cluster, &arguments.operator_namespace, uid, &location, limit).await }
+        async move { storage::fetch(cluster, &arguments.operator.operator_namespace, uid, &location, limit).await }
     };
     let location = result.location.clone();
     match (arguments.output, Ending::of(&run)) {
@@ -78,6 +74,22 @@ pub async fn run(arguments: &ResultArguments) -> Result<Exit, CommandError> {
 /// What a reader of a page should know whose curves come from the document alone.
 fn without_histograms(error: &str) -> String {
     format!("the curves have only the percentiles of result.json, because the run's histograms were not read: {error}")
+}
+
+/// A run that is there.
+///
+/// # Errors
+/// Where it is not, and what the cluster says.
+pub(super) async fn existing(
+    runs: &Api<LoadTestRun>,
+    namespace: &str,
+    name: &str,
+) -> Result<LoadTestRun, CommandError> {
+    bounded("read", "LoadTestRun", name, runs.get_opt(name)).await?.ok_or_else(|| {
+        CommandError::cluster(&format!(
+            "there is no LoadTestRun {namespace}/{name}; look at: kubectl -n {namespace} get loadtestruns"
+        ))
+    })
 }
 
 /// Why there is no result to show.

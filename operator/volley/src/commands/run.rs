@@ -6,7 +6,6 @@ use std::path::Path;
 
 use kube::api::{Api, PostParams};
 use serde_json::Value;
-use tokio::time::Instant;
 use volley_api::LoadTest;
 use volley_api::load_test_run::{LoadTestRun, LoadTestRunSpec};
 
@@ -16,9 +15,9 @@ use crate::cluster::trigger::{self, Awaited};
 use crate::cluster::{Cluster, apply, bounded, connect};
 use crate::exit::Exit;
 use crate::follow::ending::Ending;
-use crate::follow::progress::Progress;
+use crate::follow::progress::{Pace, Progress};
 use crate::follow::screen::Screen;
-use crate::follow::{Followed, RunReference, follow};
+use crate::follow::{Followed, Limit, RunReference, follow};
 use crate::manifest::{self, Document};
 use crate::report::{Output, status};
 use crate::signals;
@@ -33,10 +32,10 @@ pub async fn run(arguments: RunArguments) -> Result<Exit, CommandError> {
         arguments.file.as_deref().map(|file| ordered(file, arguments.cluster.namespace.as_deref())).transpose()?;
     let cluster = connect(arguments.cluster.context.as_deref()).await?;
     let namespace = arguments.cluster.namespace.clone().unwrap_or_else(|| cluster.default_namespace.clone());
-    let deadline = arguments.timeout.map(|timeout| Instant::now() + timeout);
+    let limit = arguments.timeout.map(Limit::of);
     let interrupted = signals::interrupted().map_err(CommandError::signals)?;
     let mut interrupted = std::pin::pin!(interrupted);
-    let mut progress = Progress::new(Screen::standard_error());
+    let mut progress = Progress::new(Screen::standard_error(), Pace::TenSeconds);
 
     let reference = match (documents, arguments.name) {
         (Some(documents), _) => {
@@ -56,18 +55,12 @@ pub async fn run(arguments: RunArguments) -> Result<Exit, CommandError> {
         (None, None) => return Err(CommandError::usage("give a LoadTest's name or -f FILE")),
     };
 
-    let runs: Api<LoadTestRun> = Api::namespaced(cluster.client.clone(), &reference.namespace);
-    let followed = follow(&runs, &reference, deadline, arguments.timeout, &mut progress, interrupted.as_mut()).await;
+    let operator_namespace = &arguments.operator.operator_namespace;
+    let followed = follow(&cluster, operator_namespace, &reference, limit, &mut progress, interrupted.as_mut()).await;
     progress.finish();
     match followed? {
         Followed::Detached => {
-            let RunReference { namespace, name, .. } = &reference;
-            progress.line(&format!(
-                "Stopped following; run {namespace}/{name} goes on.\n\
-                 Its result:  volley result {name} -n {namespace}\n\
-                 To stop it:  kubectl -n {namespace} patch loadtestrun {name} --type merge \
-                 -p '{{\"spec\":{{\"stop\":{{\"reason\":\"stopped by hand\"}}}}}}'"
-            ));
+            progress.line(&goes_on(&reference));
             Ok(Exit::Interrupted)
         }
         Followed::Finished(run) => {
@@ -79,6 +72,18 @@ pub async fn run(arguments: RunArguments) -> Result<Exit, CommandError> {
             Ok(ending.exit)
         }
     }
+}
+
+/// What a user is told who stops following.
+pub(super) fn goes_on(reference: &RunReference) -> String {
+    let RunReference { namespace, name, .. } = reference;
+    format!(
+        "Stopped following; run {namespace}/{name} goes on.\n\
+         To watch it:  volley watch {name} -n {namespace}\n\
+         Its result:   volley result {name} -n {namespace}\n\
+         To stop it:   kubectl -n {namespace} patch loadtestrun {name} --type merge \
+         -p '{{\"spec\":{{\"stop\":{{\"reason\":\"stopped by hand\"}}}}}}'"
+    )
 }
 
 /// The objects of a file in the order in which they are applied: the LoadTest last, so that what it needs is there.

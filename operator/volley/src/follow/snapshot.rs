@@ -1,8 +1,11 @@
 //! What a person wants to know of a run at one instant. Pure: a run and an instant in, words out.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use volley_api::Duration;
+use volley_api::figures::{rate, ratio, time_us};
 use volley_api::load_test_run::{LiveFigures, LoadTestRun, Phase};
+use volley_storage::documents::LiveFrame;
 
 use super::ending::Ending;
 
@@ -70,7 +73,25 @@ impl Snapshot {
         Self { phase: status.phase, regions, starts_in, load_left, live: status.live, notes, ending: Ending::of(run) }
     }
 
-    /// One line: phase, workers ready of planned, seconds of load left.
+    /// Whether workers may have reported something already.
+    #[must_use]
+    pub fn has_load(&self) -> bool {
+        matches!(self.phase, Some(Phase::Running | Phase::Collecting))
+    }
+
+    /// The same with the figures of a frame, where they are newer than those of the status.
+    #[must_use]
+    pub fn seeing(mut self, frame: Option<&LiveFrame>) -> Self {
+        let figures = frame.and_then(live_figures);
+        if let Some(figures) = figures
+            && self.live.as_ref().is_none_or(|live| live.at.0 <= figures.at.0)
+        {
+            self.live = Some(figures);
+        }
+        self
+    }
+
+    /// One line: phase, workers ready of planned, seconds of load left, newest figures.
     #[must_use]
     pub fn line(&self) -> String {
         let mut parts =
@@ -93,7 +114,8 @@ impl Snapshot {
             _ => {}
         }
         if let (Some(Phase::Running), Some(live)) = (self.phase, &self.live) {
-            parts.push(format!("{} users, {}, errors {}", live.users, live.request_rate, live.error_rate));
+            let p95 = live.p95.as_ref().map_or_else(String::new, |p95| format!(", p95 {p95}"));
+            parts.push(format!("{} users, {}, errors {}{p95}", live.users, live.request_rate, live.error_rate));
         }
         parts.join("  ").trim_end().to_owned()
     }
@@ -114,6 +136,20 @@ impl Snapshot {
     }
 }
 
+/// A frame in the form in which the status has the newest figures.
+fn live_figures(frame: &LiveFrame) -> Option<LiveFigures> {
+    let figures = &frame.totals.figures;
+    Some(LiveFigures {
+        at: Time(Timestamp::from_second(frame.second.checked_add(1)?).ok()?),
+        users: i64::try_from(frame.totals.users).unwrap_or(i64::MAX),
+        request_rate: rate(figures.requests, u64::from(frame.interval) * 1_000_000),
+        error_rate: ratio(figures.errors, figures.requests),
+        p50: figures.p50_us.map(time_us),
+        p95: figures.p95_us.map(time_us),
+        p99: figures.p99_us.map(time_us),
+    })
+}
+
 /// Seconds, rounded up, never negative: a load of 1 ms still takes a second to the eye.
 fn whole_seconds(milliseconds: i64) -> u64 {
     u64::try_from(milliseconds).unwrap_or(0).div_ceil(1000)
@@ -132,7 +168,7 @@ pub fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::follow::sample::run;
+    use crate::follow::sample::{live_frame, run};
     use serde_json::json;
 
     fn at(second: i64) -> Timestamp {
@@ -186,6 +222,17 @@ mod tests {
         ] {
             assert_eq!(Snapshot::of(&run(status), at(second)).line(), expected);
         }
+    }
+
+    #[test]
+    fn the_newer_of_status_and_frame_is_shown() {
+        let live = |second: i64| {
+            let status = json!({"phase": "Running",
+                "live": {"at": at(second).to_string(), "users": 8, "requestRate": "5/s", "errorRate": "0%"}});
+            Snapshot::of(&run(status), at(20)).seeing(Some(&live_frame(at(9).as_second()))).line()
+        };
+        assert_eq!(live(5), "Running       40 users, 398/s, errors 0.503%, p95 31.1ms");
+        assert_eq!(live(11), "Running       8 users, 5/s, errors 0%");
     }
 
     #[test]

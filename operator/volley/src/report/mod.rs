@@ -15,8 +15,8 @@ pub mod model;
 #[cfg(test)]
 mod schema;
 pub mod status;
-mod table;
-mod text;
+pub(crate) mod table;
+pub(crate) mod text;
 pub mod thresholds;
 
 /// How results are printed.

@@ -3,10 +3,10 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 /// What stands where there was nothing to measure.
-pub(super) const NOTHING: &str = "-";
+pub(crate) const NOTHING: &str = "-";
 
 /// The table, without a line break at its end.
-pub(super) fn render<const COLUMNS: usize>(
+pub(crate) fn render<const COLUMNS: usize>(
     header: [&str; COLUMNS],
     rows: impl IntoIterator<Item = [String; COLUMNS]>,
 ) -> String {

@@ -8,7 +8,7 @@ const LONGEST_LABEL: usize = 100;
 /// The text with everything written out that is not seen but acts: control characters (which can rewrite a terminal), line
 /// ends, and the characters that turn the direction of writing or have no width. `\n` stays two characters, an escape
 /// character becomes `\u{1b}`.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(acts) {
         return Cow::Borrowed(text);
     }

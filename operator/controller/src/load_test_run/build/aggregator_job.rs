@@ -1,7 +1,7 @@
 //! The aggregator's Job, in the operator's namespace. It learns everything about its run from S3.
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
-use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use volley_storage::documents::Definition;
 
@@ -14,6 +14,9 @@ use crate::settings::Settings;
 
 /// Attempts before the run ends without a result; the Job controller spaces them from 10 s to 6 min.
 const BACKOFF_LIMIT: i32 = 6;
+/// Port of the live figures; `volley watch` finds it by its name.
+const LIVE_PORT: i32 = 8080;
+const LIVE_PORT_NAME: &str = "live";
 /// Dead-man switch: a Job that nobody cleans goes after this.
 const TTL_SECONDS: i32 = 3600;
 
@@ -27,6 +30,11 @@ pub fn aggregator_job(definition: &Definition, settings: &Settings) -> Job {
         image_pull_policy: Some(settings.image_pull_policy.as_str().to_owned()),
         args: Some(vec!["aggregator".to_owned()]),
         env: Some(aggregator_env(definition, settings)),
+        ports: Some(vec![ContainerPort {
+            name: Some(LIVE_PORT_NAME.to_owned()),
+            container_port: LIVE_PORT,
+            ..ContainerPort::default()
+        }]),
         resources: Some(settings.aggregator.resources.clone()),
         security_context: Some(container_security(VOLLEY_USER_ID)),
         volume_mounts: Some(vec![mount("tmp", "/tmp", false)]),
@@ -72,7 +80,12 @@ fn aggregator_env(definition: &Definition, settings: &Settings) -> Vec<EnvVar> {
         env("VOLLEY_BUCKET", &storage.bucket),
         env("VOLLEY_TABLE", &storage.table),
         env("AWS_REGION", &storage.region),
+        env("VOLLEY_LISTEN", format!("0.0.0.0:{LIVE_PORT}")),
     ];
+    if let Some(iot) = &settings.aggregator.iot {
+        variables.push(env("VOLLEY_IOT", "true"));
+        variables.extend(iot.endpoint.as_ref().map(|endpoint| env("VOLLEY_IOT_ENDPOINT", endpoint)));
+    }
     if let Some(endpoint) = &storage.s3_endpoint {
         variables.push(env("VOLLEY_S3_ENDPOINT", endpoint));
     }
@@ -92,9 +105,27 @@ fn aggregator_env(definition: &Definition, settings: &Settings) -> Vec<EnvVar> {
 mod tests {
     use super::*;
     use crate::fixtures;
+    use crate::settings::IotSettings;
 
     #[test]
     fn an_aggregator_job_with_the_embedded_storage() {
         insta::assert_yaml_snapshot!(aggregator_job(&fixtures::definition(), &fixtures::settings()));
+    }
+
+    #[test]
+    fn an_aggregator_is_told_of_iot_core_where_frames_are_published() {
+        let variables = |iot| {
+            let mut settings = fixtures::settings_on_aws();
+            settings.aggregator.iot = iot;
+            let variables = aggregator_env(&fixtures::definition(), &settings);
+            let shown = variables.into_iter().filter(|variable| variable.name.starts_with("VOLLEY_IOT"));
+            shown.map(|variable| (variable.name, variable.value.unwrap())).collect::<Vec<_>>()
+        };
+        assert_eq!(variables(None), []);
+        let on = ("VOLLEY_IOT".to_owned(), "true".to_owned());
+        assert_eq!(variables(Some(IotSettings::default())), [on.clone()]);
+        let endpoint = "https://vpce-1.iot.us-east-1.amazonaws.com".to_owned();
+        let settings = IotSettings { endpoint: Some(endpoint.clone()) };
+        assert_eq!(variables(Some(settings)), [on, ("VOLLEY_IOT_ENDPOINT".to_owned(), endpoint)]);
     }
 }

@@ -1,0 +1,84 @@
+//! The course of a run so far, in the columns of `result.json`. Pure.
+
+use volley_stats::Percentile;
+use volley_stats::series::{LivePoint, LiveSeries};
+use volley_storage::documents::{SeriesFigures, SeriesPercentiles};
+
+use crate::measured::mean_half_up;
+use crate::over_time::whole;
+
+/// The columns: all regions together first, then each region. None before the first second.
+#[must_use]
+pub fn course(series: &LiveSeries) -> Vec<SeriesFigures> {
+    if series.span().is_none() {
+        return Vec::new();
+    }
+    let step_seconds = u32::try_from(series.step_seconds()).unwrap_or(u32::MAX);
+    let all = columns(None, step_seconds, series.points());
+    let regions = series.targets().map(|target| columns(Some(target), step_seconds, series.points_of(target)));
+    std::iter::once(all).chain(regions).collect()
+}
+
+fn columns<'a>(target: Option<&str>, step_seconds: u32, points: impl Iterator<Item = LivePoint<'a>>) -> SeriesFigures {
+    let mut columns = SeriesFigures {
+        target: target.map(str::to_owned),
+        step_seconds,
+        percentiles: SeriesPercentiles { step_seconds, ..SeriesPercentiles::default() },
+        ..SeriesFigures::default()
+    };
+    for point in points {
+        let figures = point.figures;
+        columns.seconds.push(point.second);
+        columns.requests.push(figures.requests);
+        columns.errors.push(figures.errors);
+        columns.interrupted.push(figures.interrupted);
+        columns.bytes.push(figures.bytes);
+        columns.users.push(whole(point.users));
+        columns.average_us.push(mean_half_up(u128::from(figures.elapsed_us), figures.requests));
+        columns.min_us.push(figures.bounds_us().map(|(minimum, _)| minimum));
+        columns.max_us.push(figures.bounds_us().map(|(_, maximum)| maximum));
+        let values = [Percentile::P50, Percentile::P95, Percentile::P99].map(|percentile| point.percentile(percentile));
+        let [Some(p50_us), Some(p95_us), Some(p99_us)] = values else { continue };
+        let percentiles = &mut columns.percentiles;
+        percentiles.seconds.push(point.second);
+        percentiles.p50_us.push(p50_us);
+        percentiles.p95_us.push(p95_us);
+        percentiles.p99_us.push(p99_us);
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use volley_stats::frame::Responses;
+
+    fn responses(times_us: &[u64]) -> Responses {
+        let mut responses = Responses::default();
+        times_us.iter().for_each(|time_us| responses.elapsed.record(*time_us));
+        responses
+    }
+
+    #[test]
+    fn each_region_has_its_columns_after_those_of_all() {
+        let mut series = LiveSeries::new(["us", "eu"]);
+        assert_eq!(course(&series), []);
+        series.add("eu", 7, 3, &responses(&[10, 30]));
+        series.add("us", 7, 2, &responses(&[20]));
+        series.add("us", 8, 2, &responses(&[]));
+        let columns = course(&series);
+        let shown: Vec<_> = columns
+            .iter()
+            .map(|columns| (columns.target.as_deref(), columns.seconds.as_slice(), columns.requests.as_slice()))
+            .collect();
+        let expected: [(Option<&str>, &[i64], &[u64]); 3] =
+            [(None, &[7, 8], &[3, 0]), (Some("eu"), &[7], &[2]), (Some("us"), &[7, 8], &[1, 0])];
+        assert_eq!(shown, expected);
+        let all = &columns[0];
+        assert_eq!((all.users.as_slice(), all.average_us.as_slice()), ([5, 2].as_slice(), [Some(20), None].as_slice()));
+        assert_eq!(
+            (all.percentiles.seconds.as_slice(), all.percentiles.p50_us.as_slice()),
+            ([7].as_slice(), [20].as_slice())
+        );
+    }
+}
