@@ -92,7 +92,9 @@ fn frames(criterion: &mut Criterion) {
                 }
             }
             let (mut totals, mut series) = (Responses::default(), LiveSeries::new(["here"]));
-            sums.values().for_each(|responses| totals.merge(responses));
+            for responses in sums.values() {
+                totals.merge(responses);
+            }
             series.add("here", FIRST, 500, &totals);
             (sums, series)
         });

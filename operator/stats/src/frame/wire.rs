@@ -255,6 +255,10 @@ struct Slots<'a> {
     source: Source<'a>,
 }
 
+#[expect(
+    clippy::copy_iterator,
+    reason = "it is part of what a frame's reader hands out by value, and read once from each copy"
+)]
 impl Iterator for Slots<'_> {
     type Item = (usize, u64);
 

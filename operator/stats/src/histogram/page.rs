@@ -137,6 +137,7 @@ fn add_all<C: Count, D: Count>(counts: &mut [C; PAGE_SLOTS], others: &[D; PAGE_S
     fits
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "a page is up to 1 KiB and lives on the heap; it is filled there")]
 fn widened<C: Count, W: Count>(counts: &[C; PAGE_SLOTS]) -> Box<[W; PAGE_SLOTS]> {
     let mut wide = Box::new([W::default(); PAGE_SLOTS]);
     wide.iter_mut().zip(counts).for_each(|(wide, count)| *wide = W::of(count.get()));

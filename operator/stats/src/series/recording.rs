@@ -118,7 +118,9 @@ impl Recording {
         let bounds = bounds.labels();
         series.label_figures.update(row, second, &bounds, |known| known.merge(figures));
         if !indices.is_empty() {
-            indices.iter().for_each(|index| counts.add(slot_of(usize::from(*index)), 1));
+            for index in indices {
+                counts.add(slot_of(usize::from(*index)), 1);
+            }
             series.label_distributions.update(row, second, &bounds, |histogram| counts.add_to(histogram));
             counts.clear();
         }

@@ -68,7 +68,7 @@ impl SeriesSum {
         let merge_bytes = |known: &mut CoarseHistogram, added: &[u8]| known.merge_bytes(added);
         add_encoded_rows(&mut series.distribution, distribution, &[ALL], &bounds.0, merge_bytes);
         add_encoded_rows(&mut series.label_figures, label_figures, &rows, &bounds.1, |known, added| {
-            known.merge(&added)
+            known.merge(&added);
         });
         add_encoded_rows(&mut series.label_distributions, label_distributions, &rows, &bounds.1, merge_bytes);
     }

@@ -17,7 +17,9 @@ const FIRST: i64 = STOP_US / 1_000_000 - 3;
 /// Samples that end within 26 seconds.
 fn short_samples(most: usize) -> impl Strategy<Value = Vec<OwnedSample>> {
     samples(most).prop_map(|mut samples| {
-        samples.iter_mut().for_each(|sample| sample.elapsed_us %= 20_000_000);
+        for sample in &mut samples {
+            sample.elapsed_us %= 20_000_000;
+        }
         samples
     })
 }

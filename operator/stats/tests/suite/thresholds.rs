@@ -10,8 +10,12 @@ type Raw = (Vec<u64>, Vec<u64>);
 
 fn responses((successes, failures): &Raw) -> Responses {
     let mut statistics = LabelStatistics::default();
-    successes.iter().for_each(|elapsed| statistics.successes.elapsed.record(*elapsed));
-    failures.iter().for_each(|elapsed| statistics.failures.elapsed.record(*elapsed));
+    for elapsed in successes {
+        statistics.successes.elapsed.record(*elapsed);
+    }
+    for elapsed in failures {
+        statistics.failures.elapsed.record(*elapsed);
+    }
     Responses::from(&statistics)
 }
 
