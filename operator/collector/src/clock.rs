@@ -34,6 +34,7 @@ const SECOND_US: i64 = 1_000_000;
 const MAXIMUM_ANSWERS: usize = 256;
 
 /// Bounds of one answer.
+#[expect(clippy::struct_field_names, reason = "the unit belongs into each name")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bounds {
     /// Our clock in the middle between request and answer, in microseconds since 1970.

@@ -32,7 +32,7 @@ fn columns<'a>(target: Option<&str>, step_seconds: u32, points: impl Iterator<It
         columns.requests.push(figures.requests);
         columns.errors.push(figures.errors);
         columns.interrupted.push(figures.interrupted);
-        columns.bytes.push(figures.bytes);
+        columns.bytes.push(Some(figures.bytes));
         columns.users.push(whole(point.users));
         columns.average_us.push(mean_half_up(u128::from(figures.elapsed_us), figures.requests));
         columns.min_us.push(figures.bounds_us().map(|(minimum, _)| minimum));

@@ -8,7 +8,8 @@
 //! * A window is judged when it is full, from `after` on, and only where there was a request.
 //! * No value of a part passes for one of all: a second of which the requests are not fully known begins the windows anew. That
 //!   is a second that this process did not see, one in which the label may stand under `[other]`, and, where requests are counted,
-//!   one of which not all workers told in time.
+//!   one of which not all workers told that ever were expected to.
+//! * Only the planned time of the load is judged: its end is no lack of requests.
 //! * Whoever decides first decides: a stop that is there already stays.
 
 use jiff::Timestamp;
@@ -30,6 +31,8 @@ use crate::retry::patiently;
 #[derive(Clone, Debug)]
 pub struct AbortJudge {
     watched: Vec<Watched>,
+    /// The first second that the load does not fill any more.
+    judged_until: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -37,12 +40,16 @@ struct Watched {
     threshold: Threshold,
     length_seconds: u32,
     window: Window,
+    /// Most workers that were expected to tell of a second so far.
+    most_workers: u32,
 }
 
 impl AbortJudge {
-    /// The judge of a run that starts at that instant.
+    /// The judge of a run that starts at that instant and whose load takes that many milliseconds.
     #[must_use]
-    pub fn new(thresholds: &[Threshold], start_at: Timestamp) -> Self {
+    pub fn new(thresholds: &[Threshold], start_at: Timestamp, load_ms: u64) -> Self {
+        let load_ms = i64::try_from(load_ms).unwrap_or(i64::MAX);
+        let judged_until = start_at.as_millisecond().saturating_add(load_ms).div_euclid(1_000);
         let watched = thresholds.iter().filter_map(|threshold| {
             let abort = threshold.abort?;
             let after_ms = i64::try_from(abort.after_ms).unwrap_or(i64::MAX);
@@ -50,9 +57,9 @@ impl AbortJudge {
             // The first second that begins then or later.
             let judged_from = from_ms.div_euclid(1_000).saturating_add(i64::from(from_ms.rem_euclid(1_000) > 0));
             let window = Window::new(threshold.criterion, abort.for_seconds, judged_from);
-            Some(Watched { threshold: threshold.clone(), length_seconds: abort.for_seconds, window })
+            Some(Watched { threshold: threshold.clone(), length_seconds: abort.for_seconds, window, most_workers: 0 })
         });
-        Self { watched: watched.collect() }
+        Self { watched: watched.collect(), judged_until }
     }
 
     /// Whether no threshold may stop the load.
@@ -63,9 +70,12 @@ impl AbortJudge {
 
     /// Closes a second. Where a threshold is missed over the seconds that end with it: which and how, for people.
     pub fn close(&mut self, closed: &ClosedSecond) -> Option<String> {
+        if closed.second >= self.judged_until {
+            return None;
+        }
         let mut missed = None;
-        for Watched { threshold, length_seconds, window } in &mut self.watched {
-            let Some(responses) = responses(threshold, closed) else { continue };
+        for Watched { threshold, length_seconds, window, most_workers } in &mut self.watched {
+            let Some(responses) = responses(threshold, closed, most_workers) else { continue };
             let Some(judgement) = window.close(closed.second, responses).filter(|judgement| !judgement.met) else {
                 continue;
             };
@@ -78,7 +88,7 @@ impl AbortJudge {
 }
 
 /// The requests of a second that a threshold speaks of; `None` where they are not fully known.
-fn responses<'a>(threshold: &Threshold, closed: &'a ClosedSecond) -> Option<&'a Responses> {
+fn responses<'a>(threshold: &Threshold, closed: &'a ClosedSecond, most_workers: &mut u32) -> Option<&'a Responses> {
     static NONE: std::sync::LazyLock<Responses> = std::sync::LazyLock::new(Responses::default);
     let (totals, labels, expected, reported) = match &threshold.target {
         None => (&closed.totals, &closed.labels, closed.workers.expected, closed.workers.reported),
@@ -88,7 +98,9 @@ fn responses<'a>(threshold: &Threshold, closed: &'a ClosedSecond) -> Option<&'a 
         }
     };
     let counts = matches!(threshold.criterion.metric().unit(), Unit::Rate | Unit::Count);
-    if counts && reported < expected {
+    // A worker that is silent for long is not expected any more, but its requests are missing still.
+    *most_workers = expected.max(*most_workers);
+    if counts && reported < *most_workers {
         return None;
     }
     let Some(label) = &threshold.label else { return Some(totals) };
@@ -198,7 +210,7 @@ mod tests {
 
     /// The seconds, counted from the start, at which the load would be stopped.
     fn aborts(threshold: Threshold, seconds: &[ClosedSecond]) -> Vec<i64> {
-        let mut judge = AbortJudge::new(&[threshold], start_at());
+        let mut judge = AbortJudge::new(&[threshold], start_at(), 60_000);
         let missed = seconds.iter().filter(|second| judge.close(second).is_some());
         missed.map(|second| second.second - 1_800_000_000).collect()
     }
@@ -266,8 +278,17 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_the_load_is_no_lack_of_requests() {
+        let criterion = json!({"metric": "requestRate", "comparison": "Above", "limit": "9/s"});
+        let mut judge = AbortJudge::new(&[threshold(&json!({"criterion": criterion}))], start_at(), 5_000);
+        // The load ends within second 5, whose requests are fewer.
+        let missed = (0..9).filter(|after| judge.close(&second(*after, if *after < 5 { 10 } else { 4 }, 0)).is_some());
+        assert_eq!(missed.collect::<Vec<_>>(), [0_i64; 0]);
+    }
+
+    #[test]
     fn the_words_say_which_threshold_over_which_seconds_and_how() {
-        let mut judge = AbortJudge::new(&[threshold(&json!({"label": "home", "target": "eu"}))], start_at());
+        let mut judge = AbortJudge::new(&[threshold(&json!({"label": "home", "target": "eu"}))], start_at(), 60_000);
         let words = (0..4).find_map(|after| judge.close(&second(after, 8, 1)));
         let expected = "clean: over the last 3s errorRate of home in eu is 12.5%, not below 10%";
         assert_eq!(words.as_deref(), Some(expected));
@@ -275,7 +296,7 @@ mod tests {
 
     #[test]
     fn thresholds_without_abort_never_stop_the_load() {
-        assert!(AbortJudge::new(&[threshold(&json!({"abort": null}))], start_at()).is_idle());
+        assert!(AbortJudge::new(&[threshold(&json!({"abort": null}))], start_at(), 60_000).is_idle());
     }
 
     #[tokio::test]
@@ -286,7 +307,7 @@ mod tests {
         let outline = Outline { workers: BTreeMap::from([("eu".to_owned(), 2)]), start_at: start_at(), interval_s: 1 };
         let live = Live::new(Merger::new(outline));
         let thresholds = [threshold(&json!({}))];
-        let judge = AbortJudge::new(&thresholds, start_at());
+        let judge = AbortJudge::new(&thresholds, start_at(), 60_000);
         let watching = watch(&store, run_uid, judge, &live);
         let telling = async {
             for after in 0..4 {

@@ -49,7 +49,7 @@ pub async fn follow(
     let live = Live::new(resumed(store, run_uid, outline).await);
     // Nobody may want it.
     let _ = followed.send(live.clone());
-    let judge = AbortJudge::new(&definition.thresholds, start.start_at);
+    let judge = AbortJudge::new(&definition.thresholds, start.start_at, definition.load.duration_ms());
     tokio::join!(
         merge(store, run_uid, &live),
         report::report(client, definition, &live),

@@ -42,7 +42,7 @@ pub(super) fn convert(spec: &LoadTestSpec) -> Result<Vec<documents::Threshold>, 
 fn frozen_abort(name: &str, abort: &Abort) -> Result<documents::Abort, Problem> {
     let length = abort.length.milliseconds();
     match u32::try_from(length / 1_000) {
-        Ok(for_seconds @ 1..=LONGEST_ABORT_SECONDS) if length % 1_000 == 0 => {
+        Ok(for_seconds @ 1..=LONGEST_ABORT_SECONDS) if length.is_multiple_of(1_000) => {
             Ok(documents::Abort { after_ms: abort.after.milliseconds(), for_seconds })
         }
         _ => Err(Problem::invalid(format!(

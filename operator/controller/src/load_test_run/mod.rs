@@ -36,7 +36,7 @@ const HEARTBEAT: Duration = Duration::from_mins(10);
 /// One step of a run.
 pub(crate) async fn reconcile(run: Arc<Meta<LoadTestRun>>, context: Arc<Context>) -> Result<Action, Error> {
     let (name, namespace) = (run.name_any(), run.namespace().unwrap_or_default());
-    let Some(mut observed) = gather::gather(&name, &namespace, &context).await? else {
+    let Some(mut observed) = Box::pin(gather::gather(&name, &namespace, &context)).await? else {
         context.metrics.gone(Kind::LoadTestRun, &namespace, &name);
         return Ok(Action::await_change());
     };
