@@ -4,7 +4,7 @@
 //! cargo run --release -p volley-collector --example measure_collector -- [SAMPLES_PER_SECOND] [SECONDS] [LABELS] [LIVE_INTERVAL] [HOURS]
 //! ```
 //!
-//! LIVE_INTERVAL: seconds from one live frame to the next, 1; 0: none. With HOURS the rows are those of so many hours, with response
+//! `LIVE_INTERVAL`: seconds from one live frame to the next, 1; 0: none. With HOURS the rows are those of so many hours, with response
 //! times that fill the histograms of every label, and written within SECONDS: the memory is that of a long run, the processor's time
 //! is not.
 //!
@@ -188,7 +188,7 @@ async fn write_samples(path: &Path, load: &Load) -> Outcome<()> {
     Ok(())
 }
 
-/// SplitMix64: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators".
+/// `SplitMix64`: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators".
 fn mixed(number: u64) -> u64 {
     let state = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

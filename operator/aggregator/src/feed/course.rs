@@ -55,7 +55,9 @@ mod tests {
 
     fn responses(times_us: &[u64]) -> Responses {
         let mut responses = Responses::default();
-        times_us.iter().for_each(|time_us| responses.elapsed.record(*time_us));
+        for time_us in times_us {
+            responses.elapsed.record(*time_us);
+        }
         responses
     }
 

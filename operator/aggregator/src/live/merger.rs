@@ -221,7 +221,7 @@ impl Merger {
         if !(waited || reported > 0 && reported == expected) {
             return None;
         }
-        behind.sort_by(|one: &Behind, other| one.newest.cmp(&other.newest));
+        behind.sort_by_key(|worker: &Behind| worker.newest);
         behind.truncate(BEHIND);
         let heard = Heard { expected, reported, behind };
         Some(self.closed_second(second, &regions, heard))

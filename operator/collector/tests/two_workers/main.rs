@@ -8,7 +8,13 @@
 //!     cargo test -p volley-collector --test two_workers -- --ignored --test-threads=2
 //! ```
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly, their helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests may fail loudly, their helpers too"
+)]
 
 mod frames;
 mod raw;

@@ -19,7 +19,8 @@ pub struct Request {
     #[serde(default)]
     pub object_ref: ObjectReference,
     /// When it was received.
-    pub request_received_timestamp: Timestamp,
+    #[serde(rename = "requestReceivedTimestamp")]
+    pub received_at: Timestamp,
 }
 
 /// Who asked.

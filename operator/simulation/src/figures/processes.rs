@@ -51,7 +51,7 @@ pub fn machine(at: Timestamp) -> io::Result<ProcessSample> {
     Ok(ProcessSample { at, name: "machine".to_owned(), processor_ms, resident_kib: 0, private_kib: 0 })
 }
 
-/// User and system time. The name in parentheses may hold anything, so fields are counted from its end (proc_pid_stat(5)).
+/// User and system time. The name in parentheses may hold anything, so fields are counted from its end (`proc_pid_stat(5)`).
 fn processor_ms(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let ticks = |position: usize| fields.split(' ').nth(position)?.parse::<u64>().ok();
@@ -63,7 +63,7 @@ fn kibibytes(status: &str, field: &str) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Of `cpu user nice system idle iowait irq softirq steal …` (proc_stat(5)) all but idle and iowait; guest time is in user.
+/// Of `cpu user nice system idle iowait irq softirq steal …` (`proc_stat(5)`) all but idle and iowait; guest time is in user.
 fn busy_ms(stat: &str) -> Option<u64> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let ticks: Vec<u64> = line.split_whitespace().map_while(|text| text.parse().ok()).take(8).collect();

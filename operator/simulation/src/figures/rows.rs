@@ -42,9 +42,9 @@ pub fn rows(inputs: &Inputs) -> Vec<Row> {
     row("first release to last release", run.release_spread());
     row("last load ended to the last upload seen", run.upload());
     row("last upload seen to the result in the status", run.aggregation());
-    row("S3 at the gate, requests a worker and minute: GET", run.rate(run.gate(), |requests| requests.reads));
-    row("S3 under load, requests a worker and minute: GET", run.rate(run.load(), |requests| requests.reads));
-    row("S3 under load, requests a worker and minute: PUT, LIST", run.rate(run.load(), |requests| requests.writes));
+    row("S3 at the gate, requests a worker and minute: GET", rate(run.gate(), |requests| requests.reads));
+    row("S3 under load, requests a worker and minute: GET", rate(run.load(), |requests| requests.reads));
+    row("S3 under load, requests a worker and minute: PUT, LIST", rate(run.load(), |requests| requests.writes));
     row("S3 in all, requests a worker: GET; PUT, LIST", run.all_requests());
     row("API requests in the regions, all; a worker", run.api_requests());
     row("of those", Some(kinds(run.regions(), KINDS)).filter(|words| !words.is_empty()));
@@ -90,10 +90,7 @@ impl<'a> Run<'a> {
     }
 
     fn last_job(&self) -> Option<Timestamp> {
-        self.regions()
-            .filter(|request| request.is("create", "jobs"))
-            .map(|request| request.request_received_timestamp)
-            .max()
+        self.regions().filter(|request| request.is("create", "jobs")).map(|request| request.received_at).max()
     }
 
     fn releases(&self) -> Option<Spread> {
@@ -125,8 +122,7 @@ impl<'a> Run<'a> {
                 && request.object_ref.resource == "loadtestruns"
                 && request.user.username.ends_with(":volley-aggregator")
         };
-        let written =
-            self.inputs.hub.iter().filter(by_aggregator).map(|request| request.request_received_timestamp).max()?;
+        let written = self.inputs.hub.iter().filter(by_aggregator).map(|request| request.received_at).max()?;
         Some(seconds(written.duration_since(latest(self.inputs, |record| record.uploaded_at)?)))
     }
 
@@ -162,10 +158,6 @@ impl<'a> Run<'a> {
         (requests, milliseconds)
     }
 
-    fn rate(&self, (requests, milliseconds): (Requests, i64), of: impl Fn(Requests) -> u64) -> Option<String> {
-        (milliseconds > 0).then(|| format!("{:.1}", float(of(requests)) * 60_000.0 / signed(milliseconds)))
-    }
-
     fn all_requests(&self) -> Option<String> {
         let records = &self.inputs.records;
         let mean = |of: fn(&Requests) -> u64| {
@@ -183,7 +175,7 @@ impl<'a> Run<'a> {
     fn during(&self, requests: &'a [Request]) -> impl Iterator<Item = &'a Request> {
         let (created, finished) = (self.created, self.finished());
         requests.iter().filter(move |request| {
-            let at = request.request_received_timestamp;
+            let at = request.received_at;
             created.is_some_and(|created| at >= created) && finished.is_none_or(|finished| at <= finished)
         })
     }
@@ -264,6 +256,11 @@ fn float(number: u64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
 fn signed(number: i64) -> f64 {
     number as f64
+}
+
+/// Requests a minute.
+fn rate((requests, milliseconds): (Requests, i64), of: impl Fn(Requests) -> u64) -> Option<String> {
+    (milliseconds > 0).then(|| format!("{:.1}", float(of(requests)) * 60_000.0 / signed(milliseconds)))
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// Calls of a cluster's pods at the same time. A kubelet of 110 pods is allowed 50 a second.
 const CALLS: usize = 16;
 /// How long pods may take to end when this process is told to end.
-const FAREWELL: Duration = Duration::from_secs(60);
+const FAREWELL: Duration = Duration::from_mins(1);
 
 /// Addresses of the loopback network for pods, each given once in the life of this process.
 #[derive(Debug)]
@@ -200,7 +200,7 @@ impl Pods {
             terminated,
         };
         self.lives.spawn(async move {
-            life.live().await;
+            Box::pin(life.live()).await;
             uid
         });
     }

@@ -123,7 +123,7 @@ mod tests {
         };
         assert_eq!(variables(None), []);
         let on = ("VOLLEY_IOT".to_owned(), "true".to_owned());
-        assert_eq!(variables(Some(IotSettings::default())), [on.clone()]);
+        assert_eq!(variables(Some(IotSettings::default())), std::slice::from_ref(&on));
         let endpoint = "https://vpce-1.iot.us-east-1.amazonaws.com".to_owned();
         let settings = IotSettings { endpoint: Some(endpoint.clone()) };
         assert_eq!(variables(Some(settings)), [on, ("VOLLEY_IOT_ENDPOINT".to_owned(), endpoint)]);

@@ -179,7 +179,6 @@ impl World {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm for each happening, none of which is long")]
     pub(super) fn happen(&mut self, happening: &Happening) {
         self.tell(&format!("{happening:?}"));
         let version = self.bump();
