@@ -44,6 +44,7 @@ struct CommandLine {
     command: Command,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one, for the life of the process")]
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Play nodes and workers until SIGTERM or SIGINT

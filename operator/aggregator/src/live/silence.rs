@@ -93,7 +93,7 @@ pub(super) async fn watch(store: &ObjectStore, definition: &Definition, start: &
             break;
         }
     }
-    std::future::pending().await;
+    std::future::pending::<()>().await;
 }
 
 #[cfg(test)]
