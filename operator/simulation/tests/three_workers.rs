@@ -100,9 +100,14 @@ impl Scene {
                 reason: None,
             });
         }
-        let close = CloseDecision { version: DOCUMENT_VERSION, at: Timestamp::now(), workers, stopped: None };
+        let (at, asked_at) = (Timestamp::now(), BTreeMap::new());
+        let close = CloseDecision { version: DOCUMENT_VERSION, at, workers, stopped: None, asked_at };
         objects.put_document_once(&keys::close(RUN), &close).await.unwrap();
-        let settings = volley_aggregator::Settings { run_uid: RUN.into(), patience: Some(LONGEST) };
+        let settings = volley_aggregator::Settings {
+            run_uid: RUN.into(),
+            patience: Some(LONGEST),
+            outlets: volley_aggregator::feed::Outlets::default(),
+        };
         let results = self.storage.results();
         volley_aggregator::run(settings, objects, results, None, std::future::pending()).await.unwrap().document
     }
@@ -133,6 +138,8 @@ fn definition(load_seconds: u64) -> Definition {
         workers,
         users_per_worker: None,
         execution_users: Vec::new(),
+        fargate: false,
+        worker_hour_nanodollars: None,
     };
     Definition {
         version: DOCUMENT_VERSION,
@@ -197,7 +204,7 @@ async fn three_workers_come_to_the_result_that_their_samples_give() {
     assert!(document.complete);
     assert_eq!(document.totals.requests, samples.len() as u64);
     assert_eq!(document.totals.errors, samples.iter().filter(|sample| sample.failed).count() as u64);
-    assert_eq!(document.totals.bytes, samples.iter().map(|sample| u64::from(sample.bytes)).sum::<u64>());
+    assert_eq!(document.totals.bytes, Some(samples.iter().map(|sample| u64::from(sample.bytes)).sum::<u64>()));
     let mut times: Vec<_> = samples.iter().map(|sample| u64::from(sample.elapsed_ms) * 1000).collect();
     times.sort_unstable();
     let exact = times[(times.len() * 99).div_ceil(100) - 1];

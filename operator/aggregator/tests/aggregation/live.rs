@@ -11,6 +11,7 @@ use kube::api::{Api, DeleteParams};
 use proptest::prelude::*;
 use tokio::time::timeout;
 use volley_aggregator::Settings;
+use volley_aggregator::feed::Outlets;
 use volley_aggregator::live::{self, ClosedSecond, Live, LiveSeries, Merger, Outline};
 use volley_api::LoadTestRun;
 use volley_stats::frame::EncodedFrame;
@@ -36,12 +37,12 @@ fn at_ms(milliseconds: i64) -> Timestamp {
 }
 
 fn sample(label: &str, end_ms: i64, elapsed_us: u64, success: bool) -> Sample<'_> {
-    let end_us = START_S * 1_000_000 + end_ms * 1_000;
+    let ended_us = START_S * 1_000_000 + end_ms * 1_000;
     Sample {
         kind: SampleKind::Request,
         label,
-        start_us: end_us - i64::try_from(elapsed_us).unwrap(),
-        end_us,
+        start_us: ended_us - i64::try_from(elapsed_us).unwrap(),
+        end_us: ended_us,
         elapsed_us,
         first_byte_us: None,
         connect_us: None,
@@ -445,11 +446,18 @@ async fn the_status_shows_figures_while_the_run_runs_and_then_its_result() {
     (definition.run.uid, definition.run.name, definition.run.namespace) = (uid.clone(), name.clone(), "default".into());
     store.put_document(&keys::definition(&uid), &definition).await.unwrap();
     let start_at = Timestamp::from_second(first).unwrap();
-    let start = StartDecision { version: 1, start_at, regions: vec!["eu".into()], late_workers: LateWorkers::Refuse };
+    let start = StartDecision {
+        version: 1,
+        start_at,
+        regions: vec!["eu".into()],
+        late_workers: LateWorkers::Refuse,
+        left_out: BTreeMap::new(),
+    };
     store.put_document(&keys::start(&uid), &start).await.unwrap();
 
     let results = server.results();
-    let settings = Settings { run_uid: uid.clone(), patience: Some(Duration::from_mins(1)) };
+    let settings =
+        Settings { run_uid: uid.clone(), patience: Some(Duration::from_mins(1)), outlets: Outlets::default() };
     let aggregate = || {
         volley_aggregator::run(
             settings.clone(),

@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn fargate_is_paid_from_the_start_of_a_pod_to_its_end() {
         // Two workers for 90 s: half a vCPU and 2 GB.
-        let expected = 2.0 * 90.0 / 3600.0 * (0.5 * 0.04048 + 2.0 * 0.004445);
+        let expected = 2.0 * 90.0 / 3600.0 * (0.5 * 0.040_48 + 2.0 * 0.004_445);
         assert!((cost::of(&inputs()).fargate - expected).abs() < 1e-9);
     }
 

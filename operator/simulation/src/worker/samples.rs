@@ -208,7 +208,7 @@ mod tests {
             .unwrap();
         let expected: Vec<_> = samples
             .iter()
-            .map(|sample| (sample.ended_ms * 1000, u64::from(sample.elapsed_ms) * 1000, u64::from(sample.bytes)))
+            .map(|sample| (sample.ended_ms * 1000, u64::from(sample.elapsed_ms) * 1000, Some(u64::from(sample.bytes))))
             .collect();
         assert_eq!(read, expected);
         let (collection, _) = recorder.into_parts();

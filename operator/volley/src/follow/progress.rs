@@ -83,15 +83,14 @@ impl<W: Write> Viewer for Progress<W> {
             self.note(trouble);
         }
         let snapshot = snapshot.seeing(live.course.last.as_ref());
-        match self.screen.size() {
-            Some(size) => self.screen.replace(&view::lines(&snapshot, &live.course, size)),
-            None => {
-                let told = self.told_by(&snapshot);
-                if self.told.as_ref() != Some(&told) {
-                    self.screen.line(&snapshot.line());
-                    self.told = Some(told);
-                }
-            }
+        if let Some(size) = self.screen.size() {
+            self.screen.replace(&view::lines(&snapshot, &live.course, size));
+            return;
+        }
+        let told = self.told_by(&snapshot);
+        if self.told.as_ref() != Some(&told) {
+            self.screen.line(&snapshot.line());
+            self.told = Some(told);
         }
     }
 
@@ -146,7 +145,7 @@ impl<W: Write> Viewer for JsonLines<W> {
             .iter()
             .map(|region| json!({"target": region.target, "ready": region.ready, "planned": region.planned}))
             .collect();
-        let line = json!({
+        let told_line = json!({
             "type": "progress",
             "phase": snapshot.phase,
             "regions": regions,
@@ -156,7 +155,7 @@ impl<W: Write> Viewer for JsonLines<W> {
             "live": snapshot.live,
             "frame": frame,
         });
-        self.screen.line(&line.to_string());
+        self.screen.line(&told_line.to_string());
         self.told = Some(told);
     }
 

@@ -65,6 +65,8 @@ pub fn judge(gathered: &Gathered, thresholds: &[Threshold]) -> Result<Option<Vec
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use rstest::rstest;
     use volley_api::load_test_run::ThresholdOutcome;
 
@@ -101,7 +103,7 @@ mod tests {
         for (label, elapsed, success) in
             [("home", 10, true), ("home", 20, true), ("cart", 30, true), ("cart", 40, false)]
         {
-            samples += &format!("1795578546000,{elapsed},{label},200,OK,t 1-1,{success},10\n");
+            writeln!(samples, "1795578546000,{elapsed},{label},200,OK,t 1-1,{success},10").unwrap();
         }
         let gathered = gathered("kpi.jtl", &samples);
         let outcomes = |texts: &[&str]| {

@@ -133,9 +133,7 @@ impl AggregatorStream {
         let mut forwarder = bounded("forward a port to", "Pod", &name, pods.portforward(&name, &[port])).await?;
         let socket = forwarder.take_stream(port).ok_or_else(absent)?;
         let forwarder = Forwarding(forwarder);
-        let mut stream = Self::over(socket, last_id).await?;
-        stream._forwarder = Some(forwarder);
-        Ok(stream)
+        Ok(Self { _forwarder: Some(forwarder), ..Self::over(socket, last_id).await? })
     }
 
     /// Opens the stream over a connection.

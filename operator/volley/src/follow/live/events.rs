@@ -85,6 +85,8 @@ impl EventParser {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -117,8 +119,10 @@ mod tests {
             events in proptest::collection::vec(("[a-z]{1,6}", 0_i64..1000, "[^\r\n]{0,20}"), 0..6),
             cuts in proptest::collection::vec(0_usize..400, 0..12),
         ) {
-            let text: String =
-                events.iter().map(|(kind, id, data)| format!("event: {kind}\nid: {id}\ndata: {data}\n\n:\n\n")).collect();
+            let mut text = String::new();
+            for (kind, id, data) in &events {
+                write!(text, "event: {kind}\nid: {id}\ndata: {data}\n\n:\n\n").unwrap();
+            }
             let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(text.len())).chain([0, text.len()]).collect();
             cuts.sort_unstable();
             let mut parser = EventParser::default();

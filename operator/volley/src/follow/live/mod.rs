@@ -146,6 +146,7 @@ mod tests {
         format!("event: frame\nid: {seq}\ndata: {}\n\n", serde_json::to_string(&live_frame(seq)).unwrap())
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands in lists beside refusals")]
     fn stream(texts: impl IntoIterator<Item = String>, silent: bool) -> Result<Written, ConnectionError> {
         Ok(Written { bytes: texts.into_iter().collect(), silent })
     }

@@ -1,4 +1,4 @@
-//! JUnit XML, as CI systems read it: one test case for the load test itself and one for each threshold.
+//! `JUnit` XML, as CI systems read it: one test case for the load test itself and one for each threshold.
 //!
 //! Source of the form: the schema of Jenkins' xUnit plugin (`junit-10.xsd`), which GitLab and GitHub's actions read too. A missed threshold
 //! is a failure; what cannot be judged is an error, so that nothing passes unseen.

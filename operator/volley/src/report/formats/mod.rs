@@ -42,7 +42,7 @@ pub enum Format {
     Markdown,
     /// One self-contained page with plots.
     Html,
-    /// JUnit XML, for CI systems: a test case for each threshold.
+    /// `JUnit` XML, for CI systems: a test case for each threshold.
     #[value(name = "junit")]
     JUnit,
 }
