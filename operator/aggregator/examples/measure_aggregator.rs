@@ -58,7 +58,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 #[tokio::main]
 async fn main() -> Outcome<()> {
     match std::env::var(CHILD).as_deref() {
-        Ok("aggregator") => return Box::pin(aggregate()).await,
+        Ok("aggregator") => return aggregate().await,
         Ok("comparison") => return compare(),
         _ => {}
     }
@@ -117,7 +117,7 @@ async fn aggregate() -> Outcome<()> {
     let (objects, results) = (ObjectStore::with_key(&storage, &key), ResultStore::with_key(&storage, &key));
     let began = Instant::now();
     let settings = Settings { run_uid: RUN_UID.into(), patience: None, outlets: Outlets::default() };
-    let aggregated = Box::pin(volley_aggregator::run(settings, objects, results, None, std::future::pending())).await?;
+    let aggregated = volley_aggregator::run(settings, objects, results, None, std::future::pending()).await?;
     let document = &aggregated.document;
     println!("aggregated {} requests, {} rows of labels", document.totals.requests, document.labels.len());
     println!("whole run: {:.2} s, {:.2} s of processor", began.elapsed().as_secs_f64(), processor_s()?);

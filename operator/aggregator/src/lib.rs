@@ -71,7 +71,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Aggregated, AggregateError> {
     tokio::select! {
-        aggregated = aggregate(&settings, &store, &results, client.as_ref()) => aggregated,
+        aggregated = Box::pin(aggregate(&settings, &store, &results, client.as_ref())) => aggregated,
         () = shutdown => Err(AggregateError::ShutDown),
     }
 }
@@ -101,7 +101,7 @@ async fn aggregate(
         let documents = tokio::select! {
             closed = &mut closed => closed,
             // It follows as long as it is let; nothing of it decides.
-            () = live::follow(store, &definition, client, tell_followed) => closed.await,
+            () = Box::pin(live::follow(store, &definition, client, tell_followed)) => closed.await,
         };
         drop(tell_over);
         let aggregated = merge(store, results, client, documents?).await;

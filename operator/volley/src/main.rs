@@ -53,7 +53,7 @@ async fn run(command: Command) -> Result<Exit, CommandError> {
         Command::Version(arguments) => commands::version::run(&arguments),
         Command::Operator(arguments) => commands::operator::run(*arguments).await,
         Command::Collector(arguments) => commands::collector::run(arguments).await,
-        Command::Aggregator(arguments) => Box::pin(commands::aggregator::run(arguments)).await,
+        Command::Aggregator(arguments) => commands::aggregator::run(arguments).await,
         Command::Storage(arguments) => commands::storage::run(arguments).await,
     }
 }

@@ -60,7 +60,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CommandError> {
     let shutdown = signals::requested(signals::shutdown().map_err(CommandError::signals)?);
     let outlets = Outlets { listen: arguments.listen, iot: arguments.iot.connect(&storage).await.map(Arc::new) };
     let settings = Settings { run_uid: arguments.run_uid, patience: arguments.patience, outlets };
-    let aggregated = Box::pin(volley_aggregator::run(settings, store, results, client, shutdown))
+    let aggregated = volley_aggregator::run(settings, store, results, client, shutdown)
         .await
         .map_err(|error| CommandError::service(&error.to_string()))?;
     if arguments.no_status {
