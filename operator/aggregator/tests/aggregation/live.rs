@@ -318,7 +318,7 @@ proptest! {
         for (place, second) in closed.iter().enumerate() {
             prop_assert_eq!(second.second, START_S + i64::try_from(place).unwrap());
             let of_regions: u64 = second.regions.values().map(|region| region.totals.requests()).sum();
-            let of_labels: u64 = second.labels.values().map(|label| label.requests()).sum();
+            let of_labels: u64 = second.labels.values().map(volley_stats::frame::Responses::requests).sum();
             prop_assert_eq!((of_regions, of_labels), (second.totals.requests(), second.totals.requests()));
         }
     }

@@ -51,7 +51,9 @@ fn of_outcomes(
     stopped: Option<StopReason>,
 ) -> ResultDocument {
     let mut workers: BTreeMap<&str, u32> = BTreeMap::new();
-    outcomes.iter().for_each(|outcome| *workers.entry(outcome.target()).or_default() += 1);
+    for outcome in outcomes {
+        *workers.entry(outcome.target()).or_default() += 1;
+    }
     let mut definition = definition(&workers.into_iter().collect::<Vec<_>>());
     definition.thresholds = thresholds;
     let watched = definition.thresholds.iter().filter_map(|threshold| threshold.label.clone()).collect();

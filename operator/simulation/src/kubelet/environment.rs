@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    fn pod(variables: serde_json::Value) -> Pod {
+    fn pod(variables: &serde_json::Value) -> Pod {
         serde_json::from_value(json!({
             "metadata": {"name": "worker-0", "namespace": "workers", "uid": "u-1",
                 "labels": {"batch.kubernetes.io/job-completion-index": "7"}},
@@ -112,7 +112,7 @@ mod tests {
         .unwrap()
     }
 
-    fn read(variables: serde_json::Value) -> Result<BTreeMap<String, String>, EnvironmentError> {
+    fn read(variables: &serde_json::Value) -> Result<BTreeMap<String, String>, EnvironmentError> {
         let secret = serde_json::from_value(json!({"data": {"key": "aHVzaA=="}})).unwrap();
         let secrets = BTreeMap::from([("run".to_owned(), secret)]);
         let pod = pod(variables);
@@ -145,6 +145,6 @@ mod tests {
         assert!(read(missing).unwrap_err().to_string().contains("Secret run has no key other"));
         let unknown = json!([{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}]);
         assert!(read(unknown).unwrap_err().to_string().contains("from status.hostIP"));
-        assert!(container(&pod(json!([])), "other").unwrap_err().to_string().contains("no container other"));
+        assert!(container(&pod(&json!([])), "other").unwrap_err().to_string().contains("no container other"));
     }
 }
