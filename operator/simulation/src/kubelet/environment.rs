@@ -115,7 +115,7 @@ mod tests {
     fn read(variables: &serde_json::Value) -> Result<BTreeMap<String, String>, EnvironmentError> {
         let secret = serde_json::from_value(json!({"data": {"key": "aHVzaA=="}})).unwrap();
         let secrets = BTreeMap::from([("run".to_owned(), secret)]);
-        let pod = pod(variables);
+        let pod = pod(&variables);
         super::variables(&pod, container(&pod, "collector")?, &secrets)
     }
 
@@ -134,17 +134,17 @@ mod tests {
             ("JOB_COMPLETION_INDEX", "7"),
             ("AWS_SECRET_ACCESS_KEY", "hush"),
         ];
-        assert_eq!(read(variables.clone()).unwrap(), expected.map(|(a, b)| (a.to_owned(), b.to_owned())).into());
-        let pod = pod(variables);
+        assert_eq!(read(&variables).unwrap(), expected.map(|(a, b)| (a.to_owned(), b.to_owned())).into());
+        let pod = pod(&variables);
         assert_eq!(secrets(container(&pod, "collector").unwrap()), BTreeSet::from(["run"]));
     }
 
     #[test]
     fn what_has_no_value_is_named() {
         let missing = json!([{"name": "A", "valueFrom": {"secretKeyRef": {"name": "run", "key": "other"}}}]);
-        assert!(read(missing).unwrap_err().to_string().contains("Secret run has no key other"));
+        assert!(read(&missing).unwrap_err().to_string().contains("Secret run has no key other"));
         let unknown = json!([{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}]);
-        assert!(read(unknown).unwrap_err().to_string().contains("from status.hostIP"));
+        assert!(read(&unknown).unwrap_err().to_string().contains("from status.hostIP"));
         assert!(container(&pod(&json!([])), "other").unwrap_err().to_string().contains("no container other"));
     }
 }
