@@ -256,9 +256,9 @@ LABEL ";
             {"target": "us", "leftOut": "away", "started": 0, "lost": 4, "partial": 0}]);
         let (run, ending) = ended(("True", "Completed"), Some(result));
         let expected = "
-REGION            STARTED               LATE  LOST  IN PART  RELEASE SKEW P99  FIRST SAMPLE SKEW P99
+REGION            STARTED                LATE  LOST  IN PART  RELEASE SKEW P99  FIRST SAMPLE SKEW P99
 eu                      4  1 (by up to 12.3s)     0        1      8.2ms ± 15ms                   1.2s
-us (did not run)        0                  0     4        0                 -                      -
+us (did not run)        0                   0     4        0                 -                      -
 ";
         let text = text(&run, &ending);
         assert!(text.contains(expected), "{text}");
