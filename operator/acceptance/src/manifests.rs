@@ -11,7 +11,7 @@ pub fn example(name: &str) -> String {
 #[must_use]
 pub fn measured(example_name: &str, old_name: &str, name: &str, hold_for: &str) -> String {
     let text = example(example_name)
-        .replace(&format!("name: {old_name}\n"), &format!("name: {name}\n"))
+        .replace(&format!("metadata:\n  name: {old_name}\n"), &format!("metadata:\n  name: {name}\n"))
         .replace("holdFor: 10s", &format!("holdFor: {hold_for}"));
     assert!(
         text.contains(&format!("name: {name}\n")) && text.contains(&format!("holdFor: {hold_for}")),

@@ -171,7 +171,10 @@ async fn the_api_server_sets_the_defaults_that_the_code_has() {
     });
     let dry = PostParams { dry_run: true, field_manager: None };
     let stored = api(&client, Kind::LoadTest).create(&dry, &object(&written)).await.unwrap();
-    assert_eq!(stored.data["spec"]["start"], json!({"quorumPercent": 100, "timeout": "15m"}));
+    assert_eq!(
+        stored.data["spec"]["start"],
+        json!({"quorumPercent": 100, "timeout": "15m", "onMissingRegion": "Fail", "lateWorkers": "Refuse"})
+    );
     assert!(stored.data["spec"]["load"].get("rampUp").is_none(), "a null is absent");
     let by_server: volley_api::LoadTestSpec = serde_json::from_value(stored.data["spec"].clone()).unwrap();
     let by_code: volley_api::LoadTestSpec = serde_json::from_value(written["spec"].clone()).unwrap();
