@@ -115,7 +115,7 @@ mod tests {
     fn read(variables: &serde_json::Value) -> Result<BTreeMap<String, String>, EnvironmentError> {
         let secret = serde_json::from_value(json!({"data": {"key": "aHVzaA=="}})).unwrap();
         let secrets = BTreeMap::from([("run".to_owned(), secret)]);
-        let pod = pod(&variables);
+        let pod = pod(variables);
         super::variables(&pod, container(&pod, "collector")?, &secrets)
     }
 
