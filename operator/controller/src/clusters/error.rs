@@ -128,7 +128,7 @@ impl RegionError {
     pub(crate) fn away(&self) -> Option<String> {
         match self {
             Self::Away(away) => Some(away.words.clone()),
-            Self::Answered(error) if self.is_forbidden() => Some(error.to_string()),
+            Self::Hub(error) | Self::Answered(error) if self.is_forbidden() => Some(error.to_string()),
             Self::Hub(_) | Self::Answered(_) => None,
         }
     }
