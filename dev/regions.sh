@@ -20,11 +20,10 @@ let_regions_reach_storage() {
     --wait --timeout 3m
 }
 
-# prepare_region CLUSTER INSTALLATION: the chart of a region's cluster.
-prepare_region() {
-  load_images "$1"
+# install_region_chart CLUSTER: what a cluster needs to be a region.
+install_region_chart() {
   on "$1" helm upgrade --install volley-region "$VOLLEY_ROOT/charts/volley-region" --namespace volley-region --create-namespace \
-    --set installation="$2" --wait --timeout 2m
+    --wait --timeout 2m
 }
 
 # region_kubeconfig CLUSTER: what a hub may use to reach it.
@@ -68,7 +67,8 @@ join_regions() {
   local hub=$1 region
   shift
   for region in "$@"; do
-    prepare_region "$region" volley
+    load_images "$region"
+    install_region_chart "$region"
     join_region "$hub" "$region"
   done
 }

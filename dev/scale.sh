@@ -12,12 +12,14 @@ SCALE_HOLD=${SCALE_HOLD:-2m}
 
 remove_scale_clusters() {
   stop_simulation
-  "$VOLLEY_BIN/cluster" down "$SCALE_HUB" "${SCALE_REGIONS[@]}" >/dev/null 2>&1 || true
+  [[ -x $VOLLEY_BIN/cluster ]] || return 0
+  "$VOLLEY_BIN/cluster" down "$SCALE_HUB" "${SCALE_REGIONS[@]}" >/dev/null 2>&1 ||
+    echo "warning: the clusters of this part could not be removed; run: make clean-cluster" >&2
 }
 
 build_for_scale() {
   (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-scale.log" \
-    cargo build --locked --package volley --package volley-simulation --bins)
+    cargo build --locked --workspace --bins)
   install -m 0755 "$CARGO_TARGET_DIR/debug/volley" "$VOLLEY_BIN/volley"
   export VOLLEY_BINARY=$VOLLEY_BIN/volley
 }
@@ -57,8 +59,7 @@ start_scale_regions() {
   local region
   for region in "${SCALE_REGIONS[@]}"; do
     audited "$region" --api-server-only --controller-manager
-    on "$region" helm upgrade --install volley-region "$VOLLEY_ROOT/charts/volley-region" --namespace volley-region \
-      --create-namespace --wait --timeout 2m
+    install_region_chart "$region"
     join_region "$SCALE_HUB" "$region"
   done
 }

@@ -6,6 +6,16 @@ source "$VOLLEY_ROOT/dev/regions.sh"
 
 part=${1:-}
 
+# programs_and_images: all that a cluster with Volley needs.
+programs_and_images() {
+  step "Check the toolchains" check_toolchains
+  step "Install Debian packages" install_packages
+  step "Build the development cluster" build_cluster_program
+  step "Build helm" install_helm
+  step "Build volley" build_volley
+  step "Build the images" build_images
+}
+
 # regions_tests TEST THREADS REGION...
 regions_tests() {
   local test=$1 threads=$2
@@ -23,12 +33,7 @@ cluster)
   step "Clusters side by side, killed and cleaned" bash -c 'cd "$VOLLEY_ROOT/dev/cluster" && VOLLEY_CLUSTER_TESTS=1 CGO_ENABLED=0 GOFLAGS=-trimpath go test -vet=off -count=1 -timeout 20m -v ./integration'
   ;;
 examples)
-  step "Check the toolchains" check_toolchains
-  step "Install Debian packages" install_packages
-  step "Build the development cluster" build_cluster_program
-  step "Build helm" install_helm
-  step "Build volley" build_volley
-  step "Build the images" build_images
+  programs_and_images
   cluster_with_volley test
   for example in http jmeter k6 locust taurus; do
     step "Example $example" "$VOLLEY_BIN/volley" run --namespace default -f "$VOLLEY_ROOT/examples/$example.yaml"
@@ -75,12 +80,7 @@ rules)
   ;;
 regions)
   regions=(ashburn dublin tokyo sydney)
-  step "Check the toolchains" check_toolchains
-  step "Install Debian packages" install_packages
-  step "Build the development cluster" build_cluster_program
-  step "Build helm" install_helm
-  step "Build volley" build_volley
-  step "Build the images" build_images
+  programs_and_images
   cluster_with_volley hub
   step "Let other clusters reach the storage" let_regions_reach_storage hub
   step "Start four more clusters" "$VOLLEY_BIN/cluster" up "${regions[@]}"

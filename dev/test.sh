@@ -55,6 +55,7 @@ record_objects() {
 
 stop_recording() {
   kill "${recorders[@]}"
+  # Each of them ends with the status of the signal.
   wait "${recorders[@]}" 2>/dev/null || true
 }
 
