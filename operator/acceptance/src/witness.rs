@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use volley_storage::ObjectStore;
+use volley_storage::documents::Figures;
 
 /// One response, as the engine wrote it.
 #[derive(Clone, Debug)]
@@ -116,4 +117,23 @@ pub fn percentile_us(samples: &[RawSample], thousandths: u64) -> u64 {
     let count = times.len() as u64;
     let rank = (count * thousandths).div_ceil(100_000).max(1);
     times[usize::try_from(rank - 1).expect("fits")]
+}
+
+/// Insists that each percentile of a result is that of the sorted samples, within 0.1 % and 1 µs.
+pub fn assert_percentiles(figures: &Figures, samples: &[RawSample], what: &str) {
+    for (name, thousandths, value) in [
+        ("p50", 50_000, figures.p50_us),
+        ("p90", 90_000, figures.p90_us),
+        ("p95", 95_000, figures.p95_us),
+        ("p99", 99_000, figures.p99_us),
+        ("p99.9", 99_900, figures.p999_us),
+        ("max", 100_000, figures.max_us),
+    ] {
+        let exact = percentile_us(samples, thousandths);
+        let value = value.unwrap_or_else(|| panic!("{what} has no {name}"));
+        assert!(
+            value.abs_diff(exact) * 1000 <= exact.max(1000),
+            "{name} of {what}: {value} µs, the sorted samples say {exact} µs, more than 0.1 % and 1 µs apart"
+        );
+    }
 }

@@ -43,8 +43,7 @@ fn message_of_region<'a>(status: &'a LoadTestRunStatus, target: &str) -> Option<
 /// Insists that the run is complete and that its requests are all of the workers' raw samples.
 async fn assert_complete(bench: &Bench, run: &LoadTestRun, workers: i64) {
     assert_eq!(reason(run, "Succeeded").map(|found| found.0).as_deref(), Some("Completed"), "{:?}", run.status);
-    let coverage = &result(run).coverage;
-    assert!(coverage.complete && coverage.workers_measured == workers, "{coverage:?}: {:?}", result(run).warnings);
+    assert_complete_result(run, workers);
     let storage = bench.storage().await;
     let samples = witness::raw_samples(&storage.objects, &run.uid().expect("a uid")).await;
     assert_eq!(i64::try_from(samples.len()), Ok(result(run).requests), "every raw sample is in the result");

@@ -16,7 +16,7 @@ use volley_acceptance::bench::{NAMESPACE, condition, reason};
 use volley_acceptance::{Bench, manifests, witness};
 use volley_api::LoadTestRun;
 use volley_api::load_test_run::{Phase, ThresholdOutcome};
-use volley_storage::documents::{Figures, ResultDocument};
+use volley_storage::documents::ResultDocument;
 use volley_storage::keys;
 
 const RUN_LIMIT: Duration = Duration::from_secs(150);
@@ -51,33 +51,15 @@ async fn assert_a_run_is_true(test: &str, manifest: &str) {
     let samples = witness::raw_samples(store, &uid).await;
     assert_eq!(samples.len() as u64, totals.requests + totals.interrupted, "every raw sample is in the result");
     if totals.interrupted == 0 {
-        assert_percentiles(totals, &samples, "all labels");
+        witness::assert_percentiles(totals, &samples, "all labels");
         for label in &document.labels {
             let own: Vec<_> = samples.iter().filter(|sample| sample.label == label.label).cloned().collect();
             assert_eq!(own.len() as u64, label.figures.requests, "requests of {}", label.label);
-            assert_percentiles(&label.figures, &own, &label.label);
+            witness::assert_percentiles(&label.figures, &own, &label.label);
         }
     }
     bench.assert_nothing_left(&uid).await;
     bench.delete_test(test).await;
-}
-
-fn assert_percentiles(figures: &Figures, samples: &[witness::RawSample], what: &str) {
-    for (name, thousandths, value) in [
-        ("p50", 50_000, figures.p50_us),
-        ("p90", 90_000, figures.p90_us),
-        ("p95", 95_000, figures.p95_us),
-        ("p99", 99_000, figures.p99_us),
-        ("p99.9", 99_900, figures.p999_us),
-        ("max", 100_000, figures.max_us),
-    ] {
-        let exact = witness::percentile_us(samples, thousandths);
-        let value = value.unwrap_or_else(|| panic!("{what} has no {name}"));
-        assert!(
-            value.abs_diff(exact) * 1000 <= exact.max(1000),
-            "{name} of {what}: {value} µs, the sorted samples say {exact} µs, more than 0.1 % and 1 µs apart"
-        );
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

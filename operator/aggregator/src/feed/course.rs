@@ -1,11 +1,9 @@
 //! The course of a run so far, in the columns of `result.json`. Pure.
 
-use volley_stats::Percentile;
 use volley_stats::series::{LivePoint, LiveSeries};
 use volley_storage::documents::{SeriesFigures, SeriesPercentiles};
 
-use crate::measured::mean_half_up;
-use crate::over_time::whole;
+use crate::over_time::{push_figures, push_percentiles};
 
 /// The columns: all regions together first, then each region. None before the first second.
 #[must_use]
@@ -27,23 +25,8 @@ fn columns<'a>(target: Option<&str>, step_seconds: u32, points: impl Iterator<It
         ..SeriesFigures::default()
     };
     for point in points {
-        let figures = point.figures;
-        columns.seconds.push(point.second);
-        columns.requests.push(figures.requests);
-        columns.errors.push(figures.errors);
-        columns.interrupted.push(figures.interrupted);
-        columns.bytes.push(Some(figures.bytes));
-        columns.users.push(whole(point.users));
-        columns.average_us.push(mean_half_up(u128::from(figures.elapsed_us), figures.requests));
-        columns.min_us.push(figures.bounds_us().map(|(minimum, _)| minimum));
-        columns.max_us.push(figures.bounds_us().map(|(_, maximum)| maximum));
-        let values = [Percentile::P50, Percentile::P95, Percentile::P99].map(|percentile| point.percentile(percentile));
-        let [Some(p50_us), Some(p95_us), Some(p99_us)] = values else { continue };
-        let percentiles = &mut columns.percentiles;
-        percentiles.seconds.push(point.second);
-        percentiles.p50_us.push(p50_us);
-        percentiles.p95_us.push(p95_us);
-        percentiles.p99_us.push(p99_us);
+        push_figures(&mut columns, point.second, point.figures, point.users);
+        push_percentiles(&mut columns.percentiles, point.second, |percentile| point.percentile(percentile));
     }
     columns
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::duration::{DURATION_MAX, Duration, InvalidDuration};
+use crate::duration::{Duration, InvalidDuration};
 
 /// The word for an interval that depends on the number of workers.
 const AUTO: &str = "Auto";
@@ -83,9 +83,9 @@ impl JsonSchema for LiveInterval {
         true
     }
 
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        // The form is a rule of the catalogue, because a rule can say what to write instead; a pattern cannot.
-        schemars::json_schema!({"type": "string", "minLength": 1, "maxLength": DURATION_MAX})
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        // The word is shorter than a duration may be.
+        Duration::json_schema(generator)
     }
 }
 

@@ -50,12 +50,7 @@ pub(crate) fn requests(size: WorkerSize) -> (Request, Request) {
 /// CPU that a worker takes, in thousandths of a vCPU: the Fargate size, or what both containers ask for.
 pub(crate) fn millicores(resources: &WorkerResources) -> u32 {
     match resources {
-        WorkerResources::Size(size) => match size {
-            WorkerSize::Small => 500,
-            WorkerSize::Standard | WorkerSize::Standard4 => 1000,
-            WorkerSize::Large | WorkerSize::Large8 => 2000,
-            WorkerSize::XLarge => 4000,
-        },
+        WorkerResources::Size(size) => size.millicores(),
         WorkerResources::Quantities { requests, limits } => {
             // Kubernetes takes the limit for the request where there is no other.
             let asked = requests.get("cpu").or_else(|| limits.get("cpu"));
