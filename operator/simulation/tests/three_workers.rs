@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly, their helpers too")]
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
@@ -31,6 +32,8 @@ struct Scene {
     storage: Server,
     never: watch::Sender<bool>,
     workers: JoinSet<(WorkerAttempt, Played)>,
+    /// Where each worker says that it is prepared.
+    prepared: Vec<PathBuf>,
 }
 
 impl Scene {
@@ -40,7 +43,7 @@ impl Scene {
         let objects = storage.objects();
         objects.put(&keys::script(&sha256_hex(SCRIPT.as_bytes())), SCRIPT, PutOptions::default()).await.unwrap();
         objects.put_document(&keys::definition(RUN), &definition(load_seconds)).await.unwrap();
-        Self { place, storage, never: watch::channel(false).0, workers: JoinSet::new() }
+        Self { place, storage, never: watch::channel(false).0, workers: JoinSet::new(), prepared: Vec::new() }
     }
 
     fn begin(&mut self, attempt: WorkerAttempt) {
@@ -55,6 +58,7 @@ impl Scene {
         let objects = self.storage.objects_of_run(RUN);
         let worker = Worker { settings, objects, behaviour: behaviour(), grace: LONGEST };
         let (place, terminated) = (Place::new(self.place.path()).unwrap(), self.never.subscribe());
+        self.prepared.push(place.work().join("status/prepared.json"));
         self.workers.spawn(async move { (attempt, play(worker, &place, terminated).await) });
     }
 
@@ -64,7 +68,13 @@ impl Scene {
         }
     }
 
+    /// Decides as the operator does, once all that were begun are prepared: a worker that comes to a decision is refused.
     async fn start(&self) -> Timestamp {
+        let deadline = Instant::now() + LONGEST;
+        while !self.prepared.iter().all(|marker| marker.exists()) {
+            assert!(Instant::now() < deadline, "the workers do not get prepared");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let start_at = Timestamp::now() + SignedDuration::from_secs(3);
         let decision = StartDecision {
             version: DOCUMENT_VERSION,
