@@ -177,6 +177,35 @@ impl Bench {
         }
     }
 
+    /// Kills the operator's process with SIGKILL, from outside. The kubelet starts it again.
+    pub async fn kill_the_operator(&self) {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), OPERATOR_NAMESPACE);
+        let selector = ListParams::default().labels("app.kubernetes.io/component=operator");
+        let pod = pods.list(&selector).await.expect("pods can be listed").items.pop().expect("the operator runs");
+        let statuses = pod.status.and_then(|status| status.container_statuses).expect("the pod has containers");
+        let container = statuses[0].container_id.clone().expect("the container runs");
+        let id = container.rsplit('/').next().expect("an id").to_owned();
+        let mut killed = 0;
+        for entry in std::fs::read_dir("/proc").expect("this test runs on the node's machine") {
+            let path = entry.expect("readable").path();
+            let Some(pid) = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+            else {
+                continue;
+            };
+            let of_container = std::fs::read_to_string(path.join("cgroup")).is_ok_and(|groups| groups.contains(&id));
+            let command = std::fs::read(path.join("cmdline")).unwrap_or_default();
+            if of_container && command.windows(8).any(|window| window == b"operator") {
+                let status =
+                    std::process::Command::new("kill").args(["-KILL", pid]).status().expect("kill can be started");
+                killed += i32::from(status.success());
+            }
+        }
+        assert_eq!(killed, 1, "exactly one process is the operator");
+    }
+
     /// Deletes a test with its runs.
     pub async fn delete_test(&self, test: &str) {
         let api: Api<LoadTest> = Api::namespaced(self.client.clone(), NAMESPACE);

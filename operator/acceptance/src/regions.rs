@@ -62,6 +62,13 @@ impl Region {
         cluster(&["cut", &self.name]);
     }
 
+    /// Nothing that is made from now on gets a place in it, until the answer is dropped.
+    #[must_use]
+    pub fn full(&self) -> Full<'_> {
+        let _ = self.kubectl(&["taint", "nodes", "--all", &format!("{FULL}=true:NoSchedule"), "--overwrite"]);
+        Full(self)
+    }
+
     /// Undoes all cuts.
     pub fn mend(&self) {
         cluster(&["mend", &self.name]);
@@ -82,6 +89,21 @@ impl Region {
             String::from_utf8_lossy(&output.stderr)
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+/// A taint of these tests.
+const FULL: &str = "volley-test/full";
+
+/// A cluster without a place for a pod.
+pub struct Full<'a>(&'a Region);
+
+impl Drop for Full<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("kubectl")
+            .args(["taint", "nodes", "--all", &format!("{FULL}-")])
+            .env("KUBECONFIG", &self.0.kubeconfig)
+            .output();
     }
 }
 

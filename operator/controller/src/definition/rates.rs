@@ -1,7 +1,8 @@
 //! What an hour of a worker costs on AWS, frozen into each definition, so that a run's cost is told by the rates of its day.
 //!
 //! Source: <https://aws.amazon.com/fargate/pricing/> (Linux/x86, on demand) and <https://aws.amazon.com/s3/pricing/> (S3 Standard).
-//! The rates of us-east-1 were read in October 2026; those of the other regions are the last known ones, of 2025.
+//! The rates of us-east-1 were read in October 2026. All agree with an extract of AWS' price list that others made,
+//! <https://github.com/theuves/fgcalc>, `src/utils/data.js`, compared in November 2026; AWS may have changed those of other regions since it was made.
 //! A region that is not here has no cost, rather than a guessed one. `docs/users/cost.md` shows this table.
 
 use volley_api::WorkerSize;
@@ -19,6 +20,8 @@ const fn fargate(region: &'static str, vcpu: u64, gibibyte: u64) -> Fargate {
 
 /// Sorted by region.
 const FARGATE: &[Fargate] = &[
+    fargate("af-south-1", 54_600_000, 6_000_000),
+    fargate("ap-east-1", 55_600_000, 6_100_000),
     fargate("ap-northeast-1", 50_560_000, 5_530_000),
     fargate("ap-northeast-2", 46_560_000, 5_110_000),
     fargate("ap-south-1", 42_560_000, 4_655_000),
@@ -27,9 +30,11 @@ const FARGATE: &[Fargate] = &[
     fargate("ca-central-1", 44_560_000, 4_865_000),
     fargate("eu-central-1", 46_560_000, 5_110_000),
     fargate("eu-north-1", 44_500_000, 4_900_000),
+    fargate("eu-south-1", 48_600_000, 5_300_000),
     fargate("eu-west-1", 40_480_000, 4_445_000),
     fargate("eu-west-2", 46_560_000, 5_110_000),
     fargate("eu-west-3", 48_600_000, 5_300_000),
+    fargate("me-south-1", 52_600_000, 5_800_000),
     fargate("sa-east-1", 69_600_000, 7_600_000),
     fargate("us-east-1", 40_480_000, 4_445_000),
     fargate("us-east-2", 40_480_000, 4_445_000),

@@ -227,6 +227,8 @@ pub struct Region {
     pub left_out: Option<String>,
     /// Its workers.
     pub workers: Workers,
+    /// What its workers cost on AWS Fargate, in millionths of a US dollar; null where that is not known.
+    pub cost_micro_dollars: Option<u64>,
     /// Its figures.
     #[serde(flatten)]
     pub figures: Figures,
@@ -247,6 +249,8 @@ pub struct Run {
     pub verdict: Verdict,
     /// Which workers the figures speak of.
     pub workers: Workers,
+    /// What the workers of all regions cost on AWS Fargate, in millionths of a US dollar; null where that of one region is not known.
+    pub cost_micro_dollars: Option<u64>,
     /// By region.
     pub regions: Vec<Region>,
 }

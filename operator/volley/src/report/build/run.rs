@@ -18,6 +18,7 @@ pub(super) fn report(document: &ResultDocument, sources: &[Source], warnings: &[
             uid: run.uid.clone(),
             verdict: document.verdict,
             workers: document.workers_total.into(),
+            cost_micro_dollars: document.cost_micro_dollars,
             regions: regions(document),
         }),
         thresholds: document.thresholds.clone(),
@@ -47,6 +48,7 @@ fn regions(document: &ResultDocument) -> Vec<Region> {
         region: region.region.clone(),
         left_out: region.left_out.clone(),
         workers: region.workers.into(),
+        cost_micro_dollars: region.cost_micro_dollars,
         figures: region.figures.clone().into(),
     });
     regions.collect()
@@ -72,8 +74,11 @@ mod tests {
         let document = sample_result();
         let report = report(&document, &[], &["something".to_owned()]);
         let row = &report.labels[0].figures;
-        let region = &report.run.unwrap().regions[0].figures;
-        for figures in [&report.totals, row, region] {
+        let run = report.run.unwrap();
+        let region = &run.regions[0];
+        assert_eq!(run.cost_micro_dollars, document.cost_micro_dollars);
+        assert_eq!(region.cost_micro_dollars, document.regions[0].cost_micro_dollars);
+        for figures in [&report.totals, row, &region.figures] {
             assert_eq!((figures.standard_deviation, figures.max), (Some(10_000), Some(30_000)));
         }
         assert_eq!(report.warnings, ["worker local/1 is lost: no manifest", "something"]);

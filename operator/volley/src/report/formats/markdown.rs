@@ -6,7 +6,7 @@ use volley_api::figures::{rate, ratio, time_us};
 use volley_api::load_test_run::{ThresholdOutcome, ThresholdResult};
 use volley_storage::documents::ThresholdFigures;
 
-use super::{coverage, verdict};
+use super::{cost, coverage, verdict};
 use crate::report::model::{Figures, Label, Report};
 use crate::report::text::visible;
 
@@ -21,8 +21,10 @@ const HEADER: &str = "\
 pub(super) fn write(report: &Report) -> String {
     let mut page = format!("### {}\n\n", code(&report.title));
     if let Some(judgement) = report.verdict {
-        let workers = report.run.as_ref().map_or_else(String::new, |run| format!("; {}", coverage(run.workers)));
-        let _ = writeln!(page, "**{}**{workers}.\n", verdict(judgement));
+        let run = report.run.as_ref();
+        let facts = run.map(|run| coverage(run.workers)).into_iter().chain(run.and_then(cost));
+        let facts = facts.fold(String::new(), |text, fact| text + "; " + &fact);
+        let _ = writeln!(page, "**{}**{facts}.\n", verdict(judgement));
     }
     thresholds(&mut page, &report.thresholds);
     figures(&mut page, &report.labels, &report.totals);

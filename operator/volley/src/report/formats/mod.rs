@@ -12,13 +12,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use volley_api::figures::{span, time_us};
+use volley_api::figures::{dollars, span, time_us};
 use volley_api::load_test_run::{ThresholdOutcome, ThresholdResult, Verdict};
 use volley_storage::documents::ThresholdFigures;
 
 use super::build;
 use super::gather::Gathered;
-use super::model::{Interval, Plots, Report, Workers};
+use super::model::{Interval, Plots, Report, Run, Workers};
 use super::text::visible;
 
 /// How a report is written.
@@ -104,6 +104,16 @@ pub(super) fn thresholds<'a>(thresholds: impl IntoIterator<Item = &'a ThresholdR
 fn length(interval: &Interval) -> String {
     let microseconds = interval.length_us();
     if microseconds < 60_000_000 { time_us(microseconds) } else { span((microseconds + 500_000) / 1_000_000 * 1000) }
+}
+
+/// Cost in words: Fargate's list prices, whatever else was billed.
+fn cost(run: &Run) -> Option<String> {
+    run.cost_micro_dollars.map(|cost| on_fargate(&dollars(cost)))
+}
+
+/// An amount in dollars as what workers cost.
+pub(super) fn on_fargate(amount: &str) -> String {
+    format!("{amount} for the workers on AWS Fargate")
 }
 
 /// Coverage in words.

@@ -3,7 +3,7 @@
 use volley_api::figures::{bytes, rate, ratio, time_us};
 use volley_api::load_test_run::ThresholdResult;
 
-use super::{coverage, length, thresholds, verdict};
+use super::{cost, coverage, length, thresholds, verdict};
 use crate::report::model::{Figures, FileFigures, Label, Report};
 use crate::report::table::{NOTHING, render};
 use crate::report::text::{short_label, visible};
@@ -42,6 +42,7 @@ fn head(report: &Report) -> String {
     if report.totals.interrupted > 0 {
         facts.push(format!("{} requests interrupted by the stop", report.totals.interrupted));
     }
+    facts.extend(report.run.as_ref().and_then(cost));
     if !facts.is_empty() {
         lines.push(facts.join(", "));
     }

@@ -87,6 +87,7 @@ fn a_run_says_its_verdict_and_its_coverage_and_files_stand_apart() {
         uid: "u".into(),
         verdict: Verdict::Inconclusive,
         workers: Workers { planned: 3, started: 2, late: 0, complete: 1, partial: 1, lost: 1 },
+        cost_micro_dollars: Some(1_250_000),
         regions: Vec::new(),
     };
     let file = FileFigures { file: "b.xml".into(), totals: figures(), labels: vec![label("b only")] };
@@ -96,6 +97,7 @@ fn a_run_says_its_verdict_and_its_coverage_and_files_stand_apart() {
         text.contains("\nVerdict Inconclusive: it cannot be judged\n2 of 3 workers measured, 1 of them in part\n"),
         "{text}"
     );
+    assert!(text.contains(", $1.25 for the workers on AWS Fargate\n"), "{text}");
     assert!(text.contains("\n\nb.xml\n\nLABEL"), "{text}");
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use volley_api::figures::{bytes, ratio};
 use volley_api::load_test_run::{LoadTestRun, RegionResult, RunResult, SkewSummary};
 
-use super::formats::{thresholds, verdict};
+use super::formats::{on_fargate, thresholds, verdict};
 use super::table::{NOTHING, render};
 use super::text::short_label;
 use crate::follow::ending::Ending;
@@ -39,9 +39,10 @@ pub fn figures(result: &RunResult) -> String {
         None => String::new(),
         Some(received) => format!("; {} received", bytes(u64::try_from(received).unwrap_or(0))),
     };
+    let cost = result.cost.as_deref().map_or_else(String::new, |cost| format!("; {}", on_fargate(cost)));
     let judged = thresholds(&result.thresholds).map_or_else(String::new, |thresholds| format!("{thresholds}\n\n"));
     let mut text = format!(
-        "Verdict {}\nWorkers {} of {} measured{partial}{received}\n\n{judged}{}",
+        "Verdict {}\nWorkers {} of {} measured{partial}{received}{cost}\n\n{judged}{}",
         verdict(result.verdict),
         coverage.workers_measured,
         coverage.workers_planned,

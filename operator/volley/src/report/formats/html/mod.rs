@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use volley_api::figures::{bytes, rate, ratio, time_us};
 use volley_api::load_test_run::Verdict;
 
-use super::{coverage, length, verdict};
+use super::{cost, coverage, length, verdict};
 use crate::report::model::{Plots, Report};
 use crate::report::text::visible;
 
@@ -129,6 +129,7 @@ fn facts(report: &Report) -> String {
     }
     facts.extend(report.peak_users.map(|users| format!("at most {} users", grouped(users))));
     facts.extend(report.run.as_ref().map(|run| coverage(run.workers)));
+    facts.extend(report.run.as_ref().and_then(cost));
     if report.sources.len() > 1 {
         facts.push(format!("{} files", report.sources.len()));
     }
