@@ -49,8 +49,13 @@ pub enum Error {
     },
 }
 
-/// What happened, and below it whatever kube's text leaves out: of a connection that failed it says no more than that.
+/// What happened: the API server's words with their code, else kube's with whatever they leave out. Of a connection that failed kube says
+/// no more than that, and of an answer it shows the whole object.
 fn with_sources(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error {
+        let words = if status.message.is_empty() { &status.reason } else { &status.message };
+        return format!("{words} (HTTP {})", status.code);
+    }
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
@@ -311,5 +316,13 @@ mod tests {
             error.to_string(),
             "failed to read Job a/b: ServiceError: client error (Connect): invalid peer certificate"
         );
+    }
+
+    #[test]
+    fn an_answer_is_told_by_the_servers_words_and_its_code() {
+        let status = kube::core::Status::failure("Unauthorized", "Unauthorized").with_code(401);
+        let cause = Box::new(kube::Error::Api(Box::new(status)));
+        let error = Error::Call { operation: "read", object: "Job a/b".to_owned(), cause };
+        assert_eq!(error.to_string(), "failed to read Job a/b: Unauthorized (HTTP 401)");
     }
 }
