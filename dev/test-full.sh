@@ -24,9 +24,9 @@ regions_tests() {
   (cd "$VOLLEY_ROOT" && RUST_TEST_THREADS=$threads cargo test --locked --workspace --test "$test" -- --ignored --nocapture)
 }
 
-# build_example NAME: with the whole workspace selected, whose libraries are compiled already.
-build_example() {
-  (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-$1.log" cargo build --locked --workspace --example "$1")
+# build_examples NAME...: with the whole workspace selected, whose libraries are compiled already.
+build_examples() {
+  (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-examples.log" cargo build --locked --workspace "${@/#/--example=}")
 }
 
 one_at_a_time
@@ -82,7 +82,8 @@ live)
   fi
   step "Check the toolchains" check_toolchains
   step "Install Debian packages" install_packages
-  step "Build the measurement" build_example measure_live
+  step "Build the measurements" build_examples measure_live measure_abort
+  step "A threshold stops 100 workers" "$CARGO_TARGET_DIR/debug/examples/measure_abort" 100
   step "Live figures of $workers workers" "$CARGO_TARGET_DIR/debug/examples/measure_live" "$workers" 50 "${VOLLEY_LIVE_SECONDS:-3600}"
   ;;
 fuzz)
@@ -110,7 +111,7 @@ regions)
   echo "usage: make test-full PART=cluster|examples|fuzz|live|regions|rules|scale" >&2
   echo "  cluster   development clusters side by side, killed and cleaned" >&2
   echo "  examples  every example of examples/ on a real cluster" >&2
-  echo "  live      live figures of WORKERS simulated workers (500) for VOLLEY_LIVE_SECONDS (3600): lag, processor, memory" >&2
+  echo "  live      live figures of WORKERS simulated workers (500) for VOLLEY_LIVE_SECONDS (3600): lag, processor, memory, aborts" >&2
   echo "  rules     the alert rules, by Prometheus' own tester" >&2
   echo "  scale     WORKERS simulated workers (500) in five regions; prints the table of docs/contributors/scale.md" >&2
   echo "  fuzz      every fuzz target for VOLLEY_FUZZ_SECONDS (900), two at a time" >&2

@@ -60,7 +60,7 @@ async fn a_threshold_that_breaks_under_load_stops_it_everywhere_and_fails_the_ru
     let manifest = format!(
         "{}  thresholds:
   - {{name: clean, metric: errorRate, below: 10%, abort: {{after: 2s, for: {WINDOW_S}s}}}}
-  - {{name: fast, metric: p99, below: 1m}}
+  - {{name: fast, metric: p99, below: 60s}}
 ",
         manifests::locust(test, TURNING, &format!("{HOLD_S}s"), "Once")
     );

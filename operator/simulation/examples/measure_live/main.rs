@@ -34,19 +34,14 @@ use tokio::process::{Child, Command};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use volley_aggregator::Settings;
 use volley_aggregator::feed::Outlets;
-use volley_api::WorkerSize;
 use volley_api::load_test::LiveInterval;
 use volley_simulation::figures::processes::{self, ProcessSample};
 use volley_simulation::figures::spread::Spread;
 use volley_simulation::figures::trend::slope;
 use volley_simulation::figures::{Row, table};
+use volley_simulation::outline::Outline;
 use volley_stats::Percentile;
-use volley_storage::documents::{
-    self, Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, MissingRegion, Region, RunIdentity,
-    Scenario, Source, Start, StartDecision, WorkerResources,
-};
 use volley_storage::embedded::Server;
-use volley_storage::keys::{self, WorkerAttempt};
 use volley_storage::{KeyPair, ObjectStore, ResultStore, StorageSettings};
 
 use reader::Arrived;
@@ -61,8 +56,6 @@ const CHILD: &str = "VOLLEY_MEASURED";
 const START: &str = "VOLLEY_MEASURED_START";
 /// Where the aggregator serves live figures.
 const LISTEN: &str = "VOLLEY_MEASURED_LISTEN";
-/// A run has at most as many.
-const REGIONS: u32 = 5;
 /// From the start decision to the start, at least.
 const LEAD_S: i64 = 5;
 /// What is still under way when the load has ended arrives within this time.
@@ -101,42 +94,34 @@ impl Load {
         LiveInterval::Auto.seconds(self.workers.into()).ok_or_else(|| "Auto is always an interval".into())
     }
 
-    /// Names of the regions and their workers.
-    fn regions(&self) -> Vec<(String, u32)> {
-        let regions = REGIONS.min(self.workers);
-        let workers = |region| self.workers / regions + u32::from(region < self.workers % regions);
-        (0..regions).map(|region| (format!("region-{region}"), workers(region))).collect()
-    }
-
-    fn attempts(&self) -> Vec<WorkerAttempt> {
-        let of_region = |(target, workers): (String, u32)| {
-            (0..workers).map(move |index| WorkerAttempt {
-                target: target.clone(),
-                index,
-                pod_uid: format!("{index:08x}-4c1a-4d59-9a40-706f64000000"),
-            })
-        };
-        self.regions().into_iter().flat_map(of_region).collect()
+    fn outline(&self) -> Outcome<Outline> {
+        // Judged each second, and always met.
+        let threshold = json!({
+            "name": "judged", "label": null, "target": null,
+            "criterion": {"metric": "p99", "comparison": "Below", "limit": "1000s"},
+            "abort": {"afterMs": 0, "forSeconds": 10},
+        });
+        Ok(Outline {
+            run_uid: RUN_UID.into(),
+            regions: Outline::regions_of(self.workers),
+            users_per_worker: workers::USERS,
+            hold_for: Duration::from_secs(self.seconds.into()),
+            live_interval_s: Some(self.interval_s()?),
+            thresholds: vec![serde_json::from_value(threshold)?],
+        })
     }
 }
 
 async fn measure(load: &Load) -> Outcome<()> {
     let place = tempfile::tempdir()?;
     let storage = Server::start_on_free_ports(&place.path().join("data")).await?;
-    let objects = storage.objects();
-    objects.put_document(&keys::definition(RUN_UID), &definition(load)?).await?;
+    let (outline, objects) = (load.outline()?, storage.objects());
+    outline.define(&objects).await?;
     // With an interval, so that no frame is of a part of one.
     let interval_s = i64::from(load.interval_s()?);
     let intervals = (Timestamp::now().as_second() + LEAD_S).div_euclid(interval_s) + 1;
     let start_at = Timestamp::from_second(intervals * interval_s)?;
-    let start = StartDecision {
-        version: DOCUMENT_VERSION,
-        start_at,
-        regions: load.regions().into_iter().map(|(target, _)| target).collect(),
-        late_workers: LateWorkers::Refuse,
-        left_out: [].into(),
-    };
-    objects.put_document_once(&keys::start(RUN_UID), &start).await?;
+    outline.start(&objects, start_at).await?;
 
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let mut aggregator = child("aggregator", &storage, start_at, address, Stdio::null())?;
@@ -239,7 +224,7 @@ fn columns(load: &Load, observed: &Observed, frames: &[Arrived], told: &Told) ->
         }
     };
     row("live figures", Some("to reach".into()), Some("measured".into()));
-    row("workers, regions", None, Some(format!("{}, {}", load.workers, load.regions().len())));
+    row("workers, regions", None, Some(format!("{}, {}", load.workers, Outline::regions_of(load.workers).len())));
     row("labels, samples a second", None, Some(format!("{}, {}", load.labels, load.samples * load.workers)));
     row("seconds, interval", None, Some(format!("{}, {interval_s} s", load.seconds)));
     row("aggregator: processor, of one core", Some("≤ 25 %".into()), processor(&observed.aggregator));
@@ -298,53 +283,4 @@ fn mebibytes(kibibytes: u64) -> f64 {
 
 fn mib(kibibytes: u64) -> String {
     format!("{:.1} MiB", mebibytes(kibibytes))
-}
-
-fn definition(load: &Load) -> Outcome<Definition> {
-    let region = |(target, workers): (String, u32)| Region {
-        target,
-        region: "us-east-1".into(),
-        namespace: "volley-workers".into(),
-        workers,
-        users_per_worker: None,
-        execution_users: Vec::new(),
-        fargate: false,
-        worker_hour_nanodollars: None,
-    };
-    let hold_for_ms = u64::from(load.seconds) * 1_000;
-    // Judged each second, and always met.
-    let threshold = json!({
-        "name": "judged", "label": null, "target": null,
-        "criterion": {"metric": "p99", "comparison": "Below", "limit": "1h"},
-        "abort": {"afterMs": 0, "forSeconds": 10},
-    });
-    Ok(Definition {
-        version: DOCUMENT_VERSION,
-        installation: "measured".into(),
-        run: RunIdentity {
-            uid: RUN_UID.into(),
-            name: "measured-1".into(),
-            namespace: "shop".into(),
-            load_test: "measured".into(),
-            created_at: Timestamp::UNIX_EPOCH,
-        },
-        definition_digest: "v1:0".into(),
-        scenario: Scenario::Locust { script: Source { sha256: "0".repeat(64), size: 10 } },
-        load: documents::Load { users_per_worker: workers::USERS, ramp_up_ms: 0, hold_for_ms },
-        regions: load.regions().into_iter().map(region).collect(),
-        resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start {
-            quorum_percent: 100,
-            timeout_ms: 60_000,
-            late_workers: LateWorkers::Refuse,
-            on_missing_region: MissingRegion::Fail,
-        },
-        healthy_percent: 90,
-        thresholds: vec![serde_json::from_value(threshold)?],
-        artifacts: Artifacts { samples: false },
-        live: Some(Live { interval_s: load.interval_s()? }),
-        images: Images { worker: "worker".into(), volley: "volley".into() },
-        max_load_ms: hold_for_ms + 600_000,
-        max_uncontrolled_ms: 300_000,
-    })
 }

@@ -86,7 +86,7 @@ pub(crate) async fn work(load: &Load) -> Outcome<()> {
     let (store, run_uid) = (ObjectStore::with_key(&storage, &key), Arc::from(RUN_UID));
     let mut writing = JoinSet::new();
     let mut workers: Vec<Worker> = Vec::new();
-    for attempt in load.attempts() {
+    for attempt in load.outline()?.attempts() {
         let (outlet, writer, tally) = channel(schedule);
         let generator = Generator::new(&behaviour, behaviour.seed_of(&attempt), start_at.as_millisecond());
         let mut recorder = FrameRecorder::new();
