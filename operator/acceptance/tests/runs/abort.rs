@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use kube::ResourceExt;
 use volley_acceptance::bench::{NAMESPACE, reason};
 use volley_acceptance::witness::{self, RawSample};
@@ -50,6 +51,10 @@ fn first_missed(samples: &[RawSample]) -> i64 {
         errors * 10 >= requests
     };
     seconds.keys().copied().find(is_missed).expect("errors came")
+}
+
+fn seconds(milliseconds: i64) -> String {
+    format!("{:.1} s", SignedDuration::from_millis(milliseconds).as_secs_f64())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,8 +115,7 @@ async fn a_threshold_that_breaks_under_load_stops_it_everywhere_and_fails_the_ru
     assert_eq!(ends.len(), 2, "{ends:?}");
     let planned_end_ms = status.start_at.as_ref().expect("it started").0.as_millisecond() + HOLD_S * 1000;
     for (worker, end_ms) in ends {
-        let [after, decided, in_all] =
-            [decided_ms - missed_ms, end_ms - decided_ms, end_ms - missed_ms].map(|ms| Seconds(ms).to_string());
+        let [after, decided, in_all] = [decided_ms - missed_ms, end_ms - decided_ms, end_ms - missed_ms].map(seconds);
         println!(
             "aborted: the second that ends `for` was decided on {after} after its end; the last sample of {worker} ended {decided} \
              after that, {in_all} after the second"
