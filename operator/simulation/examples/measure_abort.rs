@@ -47,7 +47,7 @@ const LEAD_S: i64 = 5;
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
-    tracing_subscriber::fmt().with_env_filter("warn").with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter("error").with_writer(std::io::stderr).init();
     let workers: u32 = std::env::args().nth(1).map_or(Ok(100), |text| text.parse())?;
     let outline = outline(workers)?;
     let place = tempfile::tempdir()?;
