@@ -1,5 +1,5 @@
 //! Chromium, driven through two pipes: it takes commands from descriptor 3 and gives answers and events to descriptor 4, each a text of
-//! JSON that ends with a zero byte. So no port is opened, and no program stands between. Source: Chrome DevTools Protocol
+//! JSON that ends with a zero byte. So no port is opened, and no program stands between. Source: Chrome `DevTools` Protocol
 //! (<https://chromedevtools.github.io/devtools-protocol/>), switch `--remote-debugging-pipe`.
 
 use std::io::{BufRead, BufReader, Write};
