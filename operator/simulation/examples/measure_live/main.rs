@@ -119,8 +119,8 @@ async fn measure(load: &Load) -> Outcome<()> {
     outline.define(&objects).await?;
     // With an interval, so that no frame is of a part of one.
     let interval_s = i64::from(load.interval_s()?);
-    let intervals = (Timestamp::now().as_second() + LEAD_S).div_euclid(interval_s) + 1;
-    let start_at = Timestamp::from_second(intervals * interval_s)?;
+    let earliest = Timestamp::now().as_second() + LEAD_S;
+    let start_at = Timestamp::from_second((earliest.div_euclid(interval_s) + 1) * interval_s)?;
     outline.start(&objects, start_at).await?;
 
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;

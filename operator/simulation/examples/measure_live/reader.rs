@@ -65,7 +65,7 @@ fn read(address: SocketAddr, newest: &mut Option<String>, arrived: &Sender<Arriv
         }
         let at = Timestamp::now();
         match line.trim_end().split_once(": ") {
-            Some(("event", name)) if name == "end" => return Ok(()),
+            Some(("event", "end")) => return Ok(()),
             Some(("event", name)) => name.clone_into(&mut kind),
             Some(("id", id)) => *newest = Some(id.to_owned()),
             Some(("data", data)) if kind == "frame" => {
