@@ -22,6 +22,7 @@ test:
 
 ## test-full PART=...: the long tests; without PART it lists the parts
 ## test-full PART=scale WORKERS=500: simulated workers in five regions
+## test-full PART=live WORKERS=500: live figures over an hour
 .PHONY: test-full
 test-full:
 	@dev/test-full.sh "$(PART)" "$(WORKERS)"

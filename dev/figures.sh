@@ -49,6 +49,16 @@ aggregation() {
   (cd "$VOLLEY_ROOT" && cargo run --quiet --locked --profile "$VOLLEY_PROFILE" -p volley-aggregator --example measure_aggregator -- "$1" "$2" "$3" 200)
 }
 
+# live_figures WORKERS: how late they are and what the aggregator takes, over three minutes, with 50 labels.
+live_figures() {
+  (cd "$VOLLEY_ROOT" && cargo run --quiet --locked --profile "$VOLLEY_PROFILE" -p volley-simulation --example measure_live -- "$1" 50 180)
+}
+
+# abort WORKERS: how soon a threshold stops their load.
+abort() {
+  (cd "$VOLLEY_ROOT" && cargo run --quiet --locked --profile "$VOLLEY_PROFILE" -p volley-simulation --example measure_abort -- "$1")
+}
+
 trap '"$VOLLEY_BIN/cluster" down figures >/dev/null 2>&1' EXIT
 step "Build volley ($VOLLEY_PROFILE)" build_profile
 step "Build the images" build_images
@@ -60,4 +70,7 @@ step "Times of an HTTP run" times_of_run http checkout
 step "The collector at 1,000 samples a second, 50 labels, 60 s" collector_load
 step "An aggregation of 1,000 workers with 100 labels" aggregation 1000 100 2
 step "An aggregation of 20 workers with 4,000 labels" aggregation 20 4000 5
+step "Live figures of 100 workers" live_figures 100
+step "Live figures of 500 workers" live_figures 500
+step "A threshold stops 100 workers" abort 100
 print_times

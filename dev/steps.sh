@@ -108,13 +108,13 @@ check_toolchains() {
   return "$missing"
 }
 
-# install_packages: the Debian packages of dev/packages.txt that are not there yet.
+# install_packages [PACKAGE...]: the Debian packages of dev/packages.txt, and further ones, that are not there yet.
 install_packages() {
   local wanted=() package
   while read -r package _; do
     [[ -z $package || $package == \#* ]] && continue
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || wanted+=("$package")
-  done <"$VOLLEY_ROOT/dev/packages.txt"
+  done < <(cat "$VOLLEY_ROOT/dev/packages.txt" && printf '%s\n' "$@")
   if ((${#wanted[@]} == 0)); then
     echo "    all packages are there"
     return

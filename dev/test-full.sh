@@ -24,6 +24,11 @@ regions_tests() {
   (cd "$VOLLEY_ROOT" && RUST_TEST_THREADS=$threads cargo test --locked --workspace --test "$test" -- --ignored --nocapture)
 }
 
+# build_examples NAME...: with the whole workspace selected, whose libraries are compiled already.
+build_examples() {
+  (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-examples.log" cargo build --locked --workspace "${@/#/--example=}")
+}
+
 one_at_a_time
 case $part in
 cluster)
@@ -69,6 +74,18 @@ scale)
   printf '\n'
   scale_table "$SCALE_FOLDER/few" "$SCALE_FOLDER/many"
   ;;
+live)
+  workers=${2:-500}
+  if [[ ! $workers =~ ^[1-9][0-9]{0,3}$ ]]; then
+    echo "error: WORKERS=$workers is no number from 1 to 9999" >&2
+    exit 2
+  fi
+  step "Check the toolchains" check_toolchains
+  step "Install Debian packages" install_packages
+  step "Build the measurements" build_examples measure_live measure_abort
+  step "A threshold stops 100 workers" "$CARGO_TARGET_DIR/debug/examples/measure_abort" 100
+  step "Live figures of $workers workers" "$CARGO_TARGET_DIR/debug/examples/measure_live" "$workers" 50 "${VOLLEY_LIVE_SECONDS:-3600}"
+  ;;
 fuzz)
   step "Check the toolchains" check_toolchains
   "$VOLLEY_ROOT/dev/fuzz.sh"
@@ -91,9 +108,10 @@ regions)
   step "Remove the clusters" "$VOLLEY_BIN/cluster" down hub "${regions[@]}"
   ;;
 *)
-  echo "usage: make test-full PART=cluster|examples|fuzz|regions|rules|scale" >&2
+  echo "usage: make test-full PART=cluster|examples|fuzz|live|regions|rules|scale" >&2
   echo "  cluster   development clusters side by side, killed and cleaned" >&2
   echo "  examples  every example of examples/ on a real cluster" >&2
+  echo "  live      live figures of WORKERS simulated workers (500) for VOLLEY_LIVE_SECONDS (3600): lag, processor, memory, aborts" >&2
   echo "  rules     the alert rules, by Prometheus' own tester" >&2
   echo "  scale     WORKERS simulated workers (500) in five regions; prints the table of docs/contributors/scale.md" >&2
   echo "  fuzz      every fuzz target for VOLLEY_FUZZ_SECONDS (900), two at a time" >&2

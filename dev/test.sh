@@ -29,15 +29,15 @@ replay_fuzz_corpora() {
   (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/replay-fuzz.log" cargo test --locked --manifest-path fuzz/Cargo.toml)
 }
 
-# Ignored by a plain `cargo test`, because they need an API server or Taurus with its engines. Each fails without them.
+# Ignored by a plain `cargo test`, because they need an API server, a browser or Taurus with its engines. Each fails without them.
 prepared_tests() {
   VOLLEY_TEST_KUBECONFIG=$("$VOLLEY_BIN/cluster" kubeconfig api-test)
   VOLLEY_WORKER_VENV=$VOLLEY_CACHE/worker-venv VOLLEY_JMETER=$VOLLEY_CACHE/jmeter/bin/jmeter VOLLEY_K6=$VOLLEY_CACHE/k6/k6
   VOLLEY_TEST_TOKEN_WEBHOOK=$("$VOLLEY_BIN/cluster" describe api-test | sed -n 's/.*"hostAddress": "\(.*\)".*/\1/p'):$TOKEN_WEBHOOK_PORT
-  VOLLEY_MOSQUITTO=/usr/sbin/mosquitto
-  export VOLLEY_TEST_KUBECONFIG VOLLEY_TEST_TOKEN_WEBHOOK VOLLEY_WORKER_VENV VOLLEY_JMETER VOLLEY_K6 VOLLEY_MOSQUITTO
+  VOLLEY_MOSQUITTO=/usr/sbin/mosquitto VOLLEY_CHROMIUM=/usr/bin/chromium
+  export VOLLEY_TEST_KUBECONFIG VOLLEY_TEST_TOKEN_WEBHOOK VOLLEY_WORKER_VENV VOLLEY_JMETER VOLLEY_K6 VOLLEY_MOSQUITTO VOLLEY_CHROMIUM
   (cd "$VOLLEY_ROOT" && RUST_TEST_THREADS=2 cargo test --locked --workspace --lib \
-    --test rules --test aggregation --test api_server --test one_run_per_call --test two_workers --test readers -- --ignored)
+    --test rules --test aggregation --test api_server --test one_run_per_call --test two_workers --test readers --test report_page -- --ignored)
 }
 
 # Writes every state of every object to a file for each kind, until stop_recording: Argo CD's scripts are run over them.
@@ -74,7 +74,8 @@ one_at_a_time
 trap remove_clusters EXIT
 
 step "Check the toolchains" check_toolchains
-step "Install Debian packages" install_packages
+# Chromium shows the pages of reports; nothing else needs it.
+step "Install Debian packages" install_packages chromium
 remove_clusters
 step "Build the development cluster" build_cluster_program
 step "Build helm" install_helm
@@ -85,7 +86,7 @@ step "Unit and property tests" unit_tests
 step "Corpora of the fuzz targets" replay_fuzz_corpora
 step "Tests of the worker's parts with real engines" "$VOLLEY_ROOT/container/taurus/test.sh"
 step "Start an API server" "$VOLLEY_BIN/cluster" up --api-server-only --token-webhook-port="$TOKEN_WEBHOOK_PORT" api-test
-step "Tests against the API server and real workers" prepared_tests
+step "Tests against the API server, a browser and real workers" prepared_tests
 step "Remove the API server" "$VOLLEY_BIN/cluster" down api-test
 step "Build the images" build_images
 cluster_with_volley test

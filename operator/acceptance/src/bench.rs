@@ -1,6 +1,6 @@
 //! The cluster under test and the doors into it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -76,16 +76,22 @@ impl Bench {
 
     /// Runs `volley` with the arguments, and a manifest on standard input where one is given.
     pub async fn volley(&self, arguments: &[&str], input: Option<&str>) -> Outcome {
-        self.command(&self.volley.clone(), arguments, input).await
+        self.command(&self.volley, arguments, input).await
     }
 
     /// Runs `kubectl` with the arguments, and a manifest on standard input where one is given.
     pub async fn kubectl(&self, arguments: &[&str], input: Option<&str>) -> Outcome {
-        self.command(&PathBuf::from("kubectl"), arguments, input).await
+        self.command(Path::new("kubectl"), arguments, input).await
     }
 
-    async fn command(&self, program: &PathBuf, arguments: &[&str], input: Option<&str>) -> Outcome {
-        let mut child = Command::new(program)
+    /// Starts `volley` with the arguments, so that its lines can be read as they come.
+    #[must_use]
+    pub fn start_volley(&self, arguments: &[&str]) -> Child {
+        self.start(&self.volley, arguments)
+    }
+
+    fn start(&self, program: &Path, arguments: &[&str]) -> Child {
+        Command::new(program)
             .args(arguments)
             .env("KUBECONFIG", &self.kubeconfig)
             .stdin(Stdio::piped())
@@ -93,7 +99,11 @@ impl Bench {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .unwrap_or_else(|error| panic!("{} cannot be started: {error}", program.display()));
+            .unwrap_or_else(|error| panic!("{} cannot be started: {error}", program.display()))
+    }
+
+    async fn command(&self, program: &Path, arguments: &[&str], input: Option<&str>) -> Outcome {
+        let mut child = self.start(program, arguments);
         let mut stdin = child.stdin.take().expect("standard input is piped");
         stdin.write_all(input.unwrap_or_default().as_bytes()).await.expect("the manifest can be handed over");
         drop(stdin);

@@ -12,6 +12,7 @@
 )]
 
 pub mod bench;
+pub mod lag;
 pub mod manifests;
 pub mod regions;
 pub mod witness;

@@ -9,6 +9,10 @@ use volley_storage::documents::Figures;
 /// One response, as the engine wrote it.
 #[derive(Clone, Debug)]
 pub struct RawSample {
+    /// The worker that measured it: region, index and pod.
+    pub worker: String,
+    /// When it ended, in milliseconds since 1970-01-01 UTC.
+    pub ended_ms: i64,
     /// Label.
     pub label: String,
     /// Response time in microseconds.
@@ -26,7 +30,8 @@ pub async fn raw_samples(store: &ObjectStore, run_uid: &str) -> Vec<RawSample> {
     let prefix = format!("runs/v1/{run_uid}/workers/");
     let mut samples = Vec::new();
     for object in store.list_all(&prefix, 10_000).await.expect("the run's objects can be listed") {
-        if !(object.key.contains("/samples/") && object.key.contains("kpi")) {
+        let Some((worker, file)) = object.key[prefix.len()..].split_once("/samples/") else { continue };
+        if !file.contains("kpi") {
             continue;
         }
         let packed = store
@@ -40,27 +45,35 @@ pub async fn raw_samples(store: &ObjectStore, run_uid: &str) -> Vec<RawSample> {
         if object.key.contains(".csv") {
             // k6: one row for each metric of a request.
             let durations = rows.filter(|row| row["metric_name"] == "http_req_duration");
-            samples.extend(durations.map(|row| from_k6(&row)));
+            samples.extend(durations.map(|row| from_k6(worker, &row)));
         } else {
-            samples.extend(rows.map(|row| from_table(&row)));
+            samples.extend(rows.map(|row| from_table(worker, &row)));
         }
     }
     samples
 }
 
-fn from_table(row: &Row) -> RawSample {
+fn from_table(worker: &str, row: &Row) -> RawSample {
+    let elapsed_ms: u32 = row["elapsed"].parse().expect("elapsed is a number");
+    let stamp_ms: i64 = row["timeStamp"].parse().expect("the stamp is a number");
+    // Only Locust's rows have a method; they are stamped with the end of the request, JMeter's with its start.
+    let until_its_end_ms = if row.contains_key("method") { 0 } else { elapsed_ms };
     RawSample {
+        worker: worker.to_owned(),
+        ended_ms: stamp_ms + i64::from(until_its_end_ms),
         label: row["label"].clone(),
-        elapsed_us: 1000 * row["elapsed"].parse::<u64>().expect("elapsed is a number"),
+        elapsed_us: 1000 * u64::from(elapsed_ms),
         success: row["success"] == "true",
         bytes: row["bytes"].parse().expect("bytes is a number"),
     }
 }
 
-fn from_k6(row: &Row) -> RawSample {
+fn from_k6(worker: &str, row: &Row) -> RawSample {
     let milliseconds: f64 = row["metric_value"].parse().expect("a duration is a number");
     let nanoseconds = Duration::from_secs_f64(milliseconds / 1000.0).as_nanos();
     RawSample {
+        worker: worker.to_owned(),
+        ended_ms: row["timestamp"].parse().expect("the stamp is a number"),
         label: row["name"].clone(),
         elapsed_us: u64::try_from((nanoseconds + 500) / 1000).expect("fits"),
         success: row["expected_response"] == "true",

@@ -4,6 +4,8 @@
 //! connections of its own. Played are the kubelets and their nodes ([`kubelet`]) and the main container ([`worker`]), which does
 //! what `docs/contributors/worker-contract.md` says and writes samples by a formula instead of asking a target.
 //!
+//! [`outline`] has the documents of a run without Kubernetes, for measurements of one part (`examples`) and tests.
+//!
 //! [`figures`] makes the table of `docs/contributors/scale.md` from what a run left behind.
 //!
 //! # Why a crate of its own
@@ -18,5 +20,6 @@
 
 pub mod figures;
 pub mod kubelet;
+pub mod outline;
 pub mod record;
 pub mod worker;

@@ -10,24 +10,22 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use volley_api::WorkerSize;
 use volley_collector::Settings;
+use volley_simulation::outline::Outline;
 use volley_simulation::worker::{Behaviour, ExitCode, Generator, Place, Played, Sample, Worker, play};
 use volley_storage::documents::{
-    Artifacts, CloseDecision, ClosedWorker, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load, Manifest,
-    MissingRegion, Region, ResultDocument, RunIdentity, Scenario, Source, Start, StartDecision, StopDecision,
-    StopReason, WorkerResources,
+    CloseDecision, ClosedWorker, DOCUMENT_VERSION, Manifest, ResultDocument, StopDecision, StopReason,
 };
 use volley_storage::embedded::Server;
 use volley_storage::keys::{self, WorkerAttempt};
-use volley_storage::objects::{PutOptions, sha256_hex};
+use volley_storage::objects::sha256_hex;
 
 const RUN: &str = "simulated-run";
-const SCRIPT: &str = "# never run";
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// Storage and operator of a run with two workers in `eu` and one in `us`.
 struct Scene {
+    outline: Outline,
     place: TempDir,
     storage: Server,
     never: watch::Sender<bool>,
@@ -40,10 +38,17 @@ impl Scene {
     async fn new(load_seconds: u64) -> Self {
         let place = tempfile::tempdir().unwrap();
         let storage = Server::start_on_free_ports(&place.path().join("data")).await.unwrap();
-        let objects = storage.objects();
-        objects.put(&keys::script(&sha256_hex(SCRIPT.as_bytes())), SCRIPT, PutOptions::default()).await.unwrap();
-        objects.put_document(&keys::definition(RUN), &definition(load_seconds)).await.unwrap();
-        Self { place, storage, never: watch::channel(false).0, workers: JoinSet::new(), prepared: Vec::new() }
+        let outline = Outline {
+            run_uid: RUN.into(),
+            regions: vec![("eu".into(), 2), ("us".into(), 1)],
+            users_per_worker: 10,
+            hold_for: Duration::from_secs(load_seconds),
+            live_interval_s: None,
+            thresholds: Vec::new(),
+        };
+        outline.define(&storage.objects()).await.unwrap();
+        let never = watch::channel(false).0;
+        Self { outline, place, storage, never, workers: JoinSet::new(), prepared: Vec::new() }
     }
 
     fn begin(&mut self, attempt: WorkerAttempt) {
@@ -63,7 +68,7 @@ impl Scene {
     }
 
     fn begin_all(&mut self) {
-        for attempt in attempts() {
+        for attempt in self.outline.attempts() {
             self.begin(attempt);
         }
     }
@@ -76,14 +81,7 @@ impl Scene {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let start_at = Timestamp::now() + SignedDuration::from_secs(3);
-        let decision = StartDecision {
-            version: DOCUMENT_VERSION,
-            start_at,
-            regions: vec!["eu".into(), "us".into()],
-            late_workers: LateWorkers::Refuse,
-            left_out: [].into(),
-        };
-        self.storage.objects().put_document_once(&keys::start(RUN), &decision).await.unwrap();
+        self.outline.start(&self.storage.objects(), start_at).await.unwrap();
         start_at
     }
 
@@ -100,7 +98,7 @@ impl Scene {
     async fn result(&self) -> ResultDocument {
         let objects = self.storage.objects();
         let mut workers = Vec::new();
-        for attempt in attempts() {
+        for attempt in self.outline.attempts() {
             let manifest = objects.get(&attempt.manifest(RUN), 1 << 20).await.unwrap().expect("a manifest");
             workers.push(ClosedWorker {
                 target: attempt.target.clone(),
@@ -123,64 +121,12 @@ impl Scene {
     }
 }
 
-fn attempts() -> [WorkerAttempt; 3] {
-    [("eu", 0), ("eu", 1), ("us", 0)].map(|(target, index)| WorkerAttempt {
-        target: target.into(),
-        index,
-        pod_uid: format!("pod-{target}-{index}"),
-    })
-}
-
 fn behaviour() -> Behaviour {
     Behaviour {
         prepare: Duration::from_millis(200),
         samples_per_minute: 6_000,
         failures_per_thousand: 100,
         ..Behaviour::default()
-    }
-}
-
-fn definition(load_seconds: u64) -> Definition {
-    let region = |target: &str, workers| Region {
-        target: target.into(),
-        region: target.into(),
-        namespace: "volley-workers".into(),
-        workers,
-        users_per_worker: None,
-        execution_users: Vec::new(),
-        fargate: false,
-        worker_hour_nanodollars: None,
-    };
-    Definition {
-        version: DOCUMENT_VERSION,
-        installation: "test".into(),
-        run: RunIdentity {
-            uid: RUN.into(),
-            name: "test-1".into(),
-            namespace: "shop".into(),
-            load_test: "test".into(),
-            created_at: Timestamp::UNIX_EPOCH,
-        },
-        definition_digest: "v1:0".into(),
-        scenario: Scenario::Locust {
-            script: Source { sha256: sha256_hex(SCRIPT.as_bytes()), size: SCRIPT.len() as u64 },
-        },
-        load: Load { users_per_worker: 10, ramp_up_ms: 0, hold_for_ms: load_seconds * 1000 },
-        regions: vec![region("eu", 2), region("us", 1)],
-        resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start {
-            quorum_percent: 100,
-            timeout_ms: 60_000,
-            late_workers: LateWorkers::Refuse,
-            on_missing_region: MissingRegion::Fail,
-        },
-        healthy_percent: 90,
-        thresholds: Vec::new(),
-        artifacts: Artifacts { samples: false },
-        images: Images { worker: "worker".into(), volley: "volley".into() },
-        live: None,
-        max_load_ms: 600_000,
-        max_uncontrolled_ms: 60_000,
     }
 }
 
@@ -249,7 +195,7 @@ async fn a_stop_at_the_gate_makes_workers_leave_without_samples() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_under_load_keeps_what_was_measured_and_a_late_worker_is_refused() {
     let mut scene = Scene::new(60).await;
-    let [first, ..] = attempts();
+    let first = scene.outline.attempts().swap_remove(0);
     scene.begin(first.clone());
     let load = scene.start().await + SignedDuration::from_secs(1);
     tokio::time::sleep(Duration::try_from(load.duration_since(Timestamp::now())).unwrap()).await;

@@ -1,9 +1,12 @@
 //! How workers and regions began: skew, lateness, regions that took no part.
 
 use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::json;
 use volley_aggregator::measured::Measured;
 use volley_aggregator::outcome::WorkerOutcome;
 use volley_aggregator::status::summary;
+use volley_api::load_test_run::ThresholdOutcome::{self, Met, NotJudged};
 use volley_api::load_test_run::Verdict;
 use volley_storage::documents::{
     ClockOffset, LateWorkers, RegionFigures, ResultDocument, StartDecision, StopReason, WorkerState,
@@ -111,6 +114,35 @@ fn a_region_that_took_no_part_is_said_once_and_judged_by_nothing() {
     assert_eq!(document.workers.len(), 31);
     assert_eq!(document.workers[30].reason.as_deref(), Some("its region took no part: its API server did not answer"));
     assert_eq!(summary(&document, "s3://b/k").regions[1].left_out.as_deref(), Some("its API server did not answer"));
+}
+
+/// The policy lets the region go, and judges nothing in its place: what the test asks of that region nobody knows.
+#[rstest]
+#[case::of_the_whole_test(&[None], &[Met], Verdict::Passed)]
+#[case::of_a_region_that_ran(&[Some("eu")], &[Met], Verdict::Passed)]
+#[case::of_the_region_that_took_no_part(&[None, Some("us")], &[Met, NotJudged], Verdict::Inconclusive)]
+fn a_threshold_is_judged_where_load_was_and_one_of_a_region_that_took_no_part_cannot_be(
+    #[case] targets: &[Option<&str>],
+    #[case] outcomes: &[ThresholdOutcome],
+    #[case] verdict: Verdict,
+) {
+    let mut definition = definition(&[("eu", 1), ("us", 2)]);
+    let threshold = |(number, target): (usize, Option<&str>)| {
+        let criterion = json!({"metric": "p99", "comparison": "Below", "limit": "1s"});
+        let written = json!({"name": format!("t{number}"), "label": null, "target": target, "criterion": criterion});
+        serde_json::from_value(written).unwrap()
+    };
+    definition.thresholds = targets.iter().copied().enumerate().map(threshold).collect();
+    let (start, workers) = (start(&["eu"], &[("us", "no such image")]), [worker("eu", 0, 0, None)]);
+    let collections = [("eu".to_owned(), collection(&[request("home", 2_000, 10_000, true)]))];
+    let measured = Measured::of(&collections);
+    let document =
+        volley_aggregator::result::result(&definition, Some(&start), &close(Vec::new()), &workers, &measured, vec![]);
+    let judged: Vec<_> = document.thresholds.iter().map(|threshold| threshold.outcome).collect();
+    assert_eq!((judged.as_slice(), document.verdict), (outcomes, verdict));
+    for threshold in document.thresholds.iter().filter(|threshold| threshold.outcome == NotJudged) {
+        assert_eq!(threshold.reason.as_deref(), Some("no request was measured in us"));
+    }
 }
 
 #[test]

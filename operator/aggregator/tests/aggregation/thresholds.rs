@@ -193,6 +193,9 @@ fn a_label_that_only_a_transaction_has_is_that_of_the_transaction() {
 #[case::uncontrolled_and_missed(Some(StopReason::Uncontrolled), 0, &["missed"], Verdict::Failed)]
 #[case::stopped(Some(StopReason::Requested), 0, &["met"], Verdict::Inconclusive)]
 #[case::stopped_and_missed(Some(StopReason::Requested), 0, &["missed"], Verdict::Failed)]
+#[case::aborted_and_met_over_all(Some(StopReason::ThresholdsAborted), 0, &["met"], Verdict::Failed)]
+#[case::aborted_and_unjudged_over_all(Some(StopReason::ThresholdsAborted), 0, &["unjudged"], Verdict::Failed)]
+#[case::aborted_with_workers_lost(Some(StopReason::ThresholdsAborted), 1, &["missed"], Verdict::Failed)]
 #[case::deleted_and_missed(Some(StopReason::Deleted), 0, &["missed"], Verdict::Failed)]
 fn the_verdict_follows_the_table_of_endings(
     #[case] stopped: Option<StopReason>,

@@ -344,6 +344,10 @@ mod tests {
             (R::Inconclusive, T::Unjudged, Inconclusive, R::Inconclusive, Failed, true, 4),
             (R::Inconclusive, T::Missed, Verdict::Failed, R::ThresholdsFailed, Failed, true, 1),
         ];
+        // Over some seconds it was missed, whatever the whole of it says.
+        for thresholds in [T::None, T::Met, T::Unjudged] {
+            rows.push((R::ThresholdsAborted, thresholds, Verdict::Failed, R::ThresholdsAborted, Failed, true, 1));
+        }
         for reason in [R::WorkersLost, R::DeadlineExceeded, R::DiskFull, R::Uncontrolled] {
             rows.push((reason, T::Missed, Verdict::Failed, reason, Failed, true, 1));
             for thresholds in [T::None, T::Met, T::Unjudged] {

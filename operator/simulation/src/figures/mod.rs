@@ -7,7 +7,8 @@ mod cost;
 mod input;
 pub mod processes;
 mod rows;
-mod spread;
+pub mod spread;
+pub mod trend;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use volley_stats::Percentile;
 
 /// Sorted values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Spread {
+pub struct Spread {
     sorted: Vec<i64>,
 }
 
@@ -18,16 +18,21 @@ impl FromIterator<i64> for Spread {
 
 impl Spread {
     /// The value at a percentile; nothing of nothing.
-    pub(super) fn percentile(&self, percentile: Percentile) -> Option<i64> {
+    #[must_use]
+    pub fn percentile(&self, percentile: Percentile) -> Option<i64> {
         let rank = percentile.rank(self.sorted.len() as u64);
         self.sorted.get(usize::try_from(rank).ok()?.checked_sub(1)?).copied()
     }
 
-    pub(super) fn minimum(&self) -> Option<i64> {
+    /// The smallest value.
+    #[must_use]
+    pub fn minimum(&self) -> Option<i64> {
         self.sorted.first().copied()
     }
 
-    pub(super) fn maximum(&self) -> Option<i64> {
+    /// The largest value.
+    #[must_use]
+    pub fn maximum(&self) -> Option<i64> {
         self.sorted.last().copied()
     }
 }

@@ -6,6 +6,8 @@
     reason = "test code: a failure is a panic with a message"
 )]
 
+mod abort;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,7 @@ use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 use volley_acceptance::bench::{NAMESPACE, condition, reason};
-use volley_acceptance::{Bench, manifests, witness};
+use volley_acceptance::{Bench, lag, manifests, witness};
 use volley_api::LoadTestRun;
 use volley_api::load_test_run::{Phase, ThresholdOutcome};
 use volley_storage::documents::ResultDocument;
@@ -21,11 +23,20 @@ use volley_storage::keys;
 
 const RUN_LIMIT: Duration = Duration::from_secs(150);
 
-/// Runs a test by `volley run` and insists that its result is what the raw samples and the workers' own XML say.
+/// Runs a test by `volley run` and insists that its result is what the raw samples and the workers' own XML say. Meanwhile somebody
+/// watches it; how late the figures are is printed.
 async fn assert_a_run_is_true(test: &str, manifest: &str) {
     let bench = Bench::connect().await;
-    let outcome = bench.volley(&["run", "--namespace", NAMESPACE, "-f", "-"], Some(manifest)).await;
-    assert_eq!(outcome.code, 0, "volley run: {}\n{}", outcome.output, outcome.errors);
+    let running = async {
+        let outcome = bench.volley(&["run", "--namespace", NAMESPACE, "-f", "-"], Some(manifest)).await;
+        assert_eq!(outcome.code, 0, "volley run: {}\n{}", outcome.output, outcome.errors);
+    };
+    let watching = async {
+        let run = bench.wait_for_run(test, RUN_LIMIT, "appeared", |_| true).await;
+        lag::of_run(&bench, &run.name_any()).await
+    };
+    let ((), lag) = tokio::join!(running, watching);
+    println!("{test}: volley watch showed samples {lag} after their end");
     let run = bench.runs(test).await.pop().expect("volley run made a run");
     let uid = run.uid().expect("a run has a uid");
     let result = run.status.as_ref().and_then(|status| status.result.as_ref()).expect("a finished run has a result");
@@ -51,6 +62,9 @@ async fn assert_a_run_is_true(test: &str, manifest: &str) {
     let samples = witness::raw_samples(store, &uid).await;
     assert_eq!(samples.len() as u64, totals.requests + totals.interrupted, "every raw sample is in the result");
     if totals.interrupted == 0 {
+        let last_ms = samples.iter().map(|sample| sample.ended_ms).max();
+        let interval = document.interval.as_ref().expect("there were samples");
+        assert_eq!(Some(interval.to.as_millisecond()), last_ms, "the measured time ends with the last raw sample");
         witness::assert_percentiles(totals, &samples, "all labels");
         for label in &document.labels {
             let own: Vec<_> = samples.iter().filter(|sample| sample.label == label.label).cloned().collect();
