@@ -7,7 +7,7 @@ use futures::{Stream, StreamExt, stream};
 use tokio::time::timeout;
 use volley_stats::frame::MAXIMUM_ENCODED_BYTES;
 use volley_storage::keys::{self, WorkerAttempt};
-use volley_storage::{ObjectError, ObjectStore};
+use volley_storage::{FailureClass, ObjectError, ObjectStore};
 
 /// Frames of a region that one look finds at most; more are found by the next.
 const KEYS: usize = 20_000;
@@ -33,6 +33,15 @@ pub(super) enum ListingError {
     /// No answer.
     #[error("the storage did not answer within {} s", PATIENCE.as_secs())]
     TooSlow,
+}
+
+impl ListingError {
+    pub(super) fn class(&self) -> FailureClass {
+        match self {
+            Self::Object(error) => error.class(),
+            Self::TooSlow => FailureClass::Transient,
+        }
+    }
 }
 
 /// The frames of a region that are named by a second or a later one, in their order. Keys that name no frame are passed over.

@@ -5,6 +5,7 @@
 
 mod event_stream;
 mod iot_core;
+mod limits;
 mod publishing;
 mod seconds;
 mod streaming;
