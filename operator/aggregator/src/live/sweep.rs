@@ -137,4 +137,17 @@ mod tests {
             assert_eq!(kept(&store).await, others);
         }
     }
+
+    #[tokio::test]
+    async fn who_may_not_delete_leaves_all_frames_and_it_is_counted() {
+        let frames = [frame("eu", 0, 8), frame("eu", 0, 9)];
+        let (server, store, _folder) = storage(&frames).await;
+        let metrics = Metrics::default();
+        let workers = server.objects_of_run(RUN);
+        all(&workers, RUN, &metrics).await;
+        let refused = passed(&workers, RUN, &["eu".into()], 20).await.unwrap_err();
+        assert_eq!(refused.class(), volley_storage::FailureClass::NeedsChange);
+        assert_eq!(kept(&store).await, frames);
+        assert!(metrics.text().contains("volley_aggregator_storage_errors_total{class=\"NeedsChange\"} 1\n"));
+    }
 }

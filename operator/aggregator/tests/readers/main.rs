@@ -7,5 +7,6 @@ mod event_stream;
 mod iot_core;
 mod limits;
 mod publishing;
+mod scraping;
 mod seconds;
 mod streaming;
