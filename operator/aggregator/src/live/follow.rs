@@ -32,7 +32,7 @@ const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(10);
 
 const UNSEEN: &str = "the live figures are not to be had at the moment";
 const UNSWEPT: &str =
-    "live frames that were merged stay in the storage; the aggregator needs s3:DeleteObject on runs/v1/*/live*";
+    "live frames that were merged stay in the storage; to delete them takes s3:DeleteObject on runs/v1/*/live*";
 
 /// Follows a run while it runs, and hands what it sees to `followed` once it does. It never ends by itself: whoever knows that
 /// the run is over drops it.

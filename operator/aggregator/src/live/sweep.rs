@@ -36,7 +36,7 @@ pub(super) async fn passed(
         }
         Ok(())
     };
-    timeout(PATIENCE, sweeping).await.map_err(|_| ListingError::TooSlow)?
+    timeout(PATIENCE, sweeping).await.map_err(|_| ListingError::too_slow(PATIENCE))?
 }
 
 async fn passed_of(store: &ObjectStore, run_uid: &str, target: &str, horizon: i64) -> Result<(), ListingError> {
@@ -67,10 +67,10 @@ pub async fn all(store: &ObjectStore, run_uid: &str, metrics: &Metrics) {
     let error: ListingError = match timeout(LAST_PATIENCE, sweeping).await {
         Ok(Ok(frames)) => return tracing::info!(frames, "the run's live frames are deleted"),
         Ok(Err(error)) => error.into(),
-        Err(_) => ListingError::TooSlow,
+        Err(_) => ListingError::too_slow(LAST_PATIENCE),
     };
     metrics.storage_error(error.class());
-    tracing::warn!(%error, "live frames stay in the storage; the aggregator needs s3:DeleteObject on runs/v1/*/live*");
+    tracing::warn!(%error, "live frames stay in the storage; to delete them takes s3:DeleteObject on runs/v1/*/live*");
 }
 
 #[cfg(test)]
