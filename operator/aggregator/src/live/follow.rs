@@ -121,7 +121,7 @@ async fn resumed(store: &ObjectStore, run_uid: &str, outline: Outline, metrics: 
 pub async fn merge(store: &ObjectStore, run_uid: &str, live: &Live) {
     let mut complaint = Complaint::new(&live.metrics, UNSEEN);
     let mut unswept = Complaint::new(&live.metrics, UNSWEPT);
-    let mut keeping = JoinSet::new();
+    let mut keeping: JoinSet<Result<(), ListingError>> = JoinSet::new();
     let mut next_checkpoint = Instant::now() + CHECKPOINT_EVERY;
     loop {
         sleep(until_phase(Timestamp::now())).await;
