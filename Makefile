@@ -44,7 +44,7 @@ generate:
 	@cargo xtask generate
 	@VOLLEY_WRITE_REFERENCE=1 cargo test --quiet --package volley the_reference
 	@VOLLEY_WRITE_REFERENCE=1 cargo test --quiet --workspace --test schema
-	@VOLLEY_WRITE_REFERENCE=1 cargo test --quiet --workspace --lib -- the_charts_roles the_objects_for_argo_cd the_reference_is_what_the_operator
+	@VOLLEY_WRITE_REFERENCE=1 cargo test --quiet --workspace --lib -- the_charts_roles the_objects_for_argo_cd the_reference_is_what
 	@VOLLEY_WRITE_REFERENCE=1 gitops/test/check
 
 ## figures: measure what docs/verification.md reports (release build)

@@ -30,7 +30,7 @@ check_chart() {
   helm lint --strict --quiet "$VOLLEY_ROOT/charts/volley" --set image.volley=volley:test --set image.worker=worker:test \
     --set storage.embedded.enabled=false --set-string serviceAccounts.operator.annotations."eks\.amazonaws\.com/role-arn"=arn:aws:iam::1:role/volley
   helm lint --strict --quiet "$VOLLEY_ROOT/charts/volley" --set image.volley=volley:test --set image.worker=worker:test \
-    --set metrics.serviceMonitor.enabled=true --set metrics.rules.enabled=true --set metrics.dashboard.enabled=true
+    --set metrics.serviceMonitor.enabled=true --set metrics.podMonitor.enabled=true --set metrics.rules.enabled=true --set metrics.dashboard.enabled=true
   helm lint --strict --quiet "$VOLLEY_ROOT/charts/volley-region"
   helm lint --strict --quiet "$VOLLEY_ROOT/charts/volley-crds"
   helm lint --strict --quiet "$VOLLEY_ROOT/examples/chart"

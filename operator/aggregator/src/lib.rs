@@ -17,6 +17,7 @@ pub mod feed;
 pub mod gather;
 pub mod live;
 pub mod measured;
+pub mod metrics;
 pub mod outcome;
 pub mod over_time;
 pub mod publish;
@@ -28,6 +29,7 @@ pub use error::AggregateError;
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::Client;
@@ -38,6 +40,7 @@ use volley_storage::{ObjectStore, ResultStore};
 
 use feed::Outlets;
 use gather::documents::RunDocuments;
+use metrics::Metrics;
 
 /// What the aggregator is told from outside. The rest is in the storage.
 #[derive(Clone, Debug)]
@@ -95,18 +98,30 @@ async fn aggregate(
     let (tell_followed, followed) = oneshot::channel();
     let (tell_over, over) = oneshot::channel();
     let (tell_stop, stop) = oneshot::channel();
-    let shown = feed::serve(&definition, &settings.outlets, feed::Signals { followed, over, stop });
+    let metrics = Arc::new(Metrics::of(run));
+    let shown = feed::serve(&definition, &settings.outlets, &metrics, feed::Signals { followed, over, stop });
     let aggregated = async {
         let mut closed = pin!(gather::documents::closed(store, definition.clone(), patience));
         let documents = tokio::select! {
             closed = &mut closed => closed,
             // It follows as long as it is let; nothing of it decides.
-            () = Box::pin(live::follow(store, &definition, client, tell_followed)) => closed.await,
+            () = Box::pin(live::follow(store, &definition, client, &metrics, tell_followed)) => closed.await,
         };
         drop(tell_over);
-        let aggregated = merge(store, results, client, documents?).await;
-        drop(tell_stop);
-        aggregated
+        let documents = documents?;
+        let merged = async {
+            let merged = merge(store, results, client, documents).await;
+            drop(tell_stop);
+            merged
+        };
+        // Beside it: no result waits for that, and who sees the result may end this process.
+        let swept = async {
+            if definition.live.is_some() {
+                live::delete_frames(store, &run.uid, &metrics).await;
+            }
+        };
+        let (merged, ()) = tokio::join!(merged, swept);
+        merged
     };
     let (aggregated, ()) = tokio::join!(aggregated, shown);
     aggregated

@@ -16,7 +16,7 @@ pub fn over_time(target: Option<&str>, series: &Series) -> SeriesFigures {
         ..SeriesFigures::default()
     };
     for point in series.points() {
-        push_figures(&mut columns, point.second, &point.figures, point.users);
+        push_figures(&mut columns, point.second, &point.figures, Some(point.figures.bytes), point.users);
     }
     let percentiles = &mut columns.percentiles;
     *percentiles = SeriesPercentiles {
@@ -30,12 +30,18 @@ pub fn over_time(target: Option<&str>, series: &Series) -> SeriesFigures {
 }
 
 /// One point of every column that needs no distribution.
-pub(crate) fn push_figures(columns: &mut SeriesFigures, second: i64, figures: &Figures, users: f64) {
+pub(crate) fn push_figures(
+    columns: &mut SeriesFigures,
+    second: i64,
+    figures: &Figures,
+    bytes: Option<u64>,
+    users: f64,
+) {
     columns.seconds.push(second);
     columns.requests.push(figures.requests);
     columns.errors.push(figures.errors);
     columns.interrupted.push(figures.interrupted);
-    columns.bytes.push(Some(figures.bytes));
+    columns.bytes.push(bytes);
     columns.users.push(whole(users));
     columns.average_us.push(mean_half_up(u128::from(figures.elapsed_us), figures.requests));
     columns.min_us.push(figures.bounds_us().map(|(minimum, _)| minimum));

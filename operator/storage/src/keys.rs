@@ -83,6 +83,12 @@ pub fn region_series(run_uid: &str, target: &str) -> String {
     format!("runs/v1/{run_uid}/regions/{target}/series")
 }
 
+/// Prefix of all live frames of a run. Ends with a slash.
+#[must_use]
+pub fn all_frames_prefix(run_uid: &str) -> String {
+    format!("runs/v1/{run_uid}/live/")
+}
+
 /// Prefix of the live frames of a target's workers. Ends with a slash; the seconds come next, so keys are in the order of time.
 #[must_use]
 pub fn frames_prefix(run_uid: &str, target: &str) -> String {

@@ -219,7 +219,7 @@ pub(crate) mod sample {
             seq,
             second: seq,
             interval: 1,
-            totals: FrameScope { users: 5, bytes: 0, figures: FrameFigures::default() },
+            totals: FrameScope { users: 5, bytes: Some(0), figures: FrameFigures::default() },
             regions: std::collections::BTreeMap::new(),
             labels: vec![],
             labels_total: 0,

@@ -25,7 +25,7 @@ fn columns<'a>(target: Option<&str>, step_seconds: u32, points: impl Iterator<It
         ..SeriesFigures::default()
     };
     for point in points {
-        push_figures(&mut columns, point.second, point.figures, point.users);
+        push_figures(&mut columns, point.second, point.figures, point.bytes, point.users);
         push_percentiles(&mut columns.percentiles, point.second, |percentile| point.percentile(percentile));
     }
     columns
@@ -42,6 +42,19 @@ mod tests {
             responses.elapsed.record(*time_us);
         }
         responses
+    }
+
+    #[test]
+    fn bytes_that_an_engine_does_not_tell_are_unknown_where_its_requests_are_and_nowhere_else() {
+        let mut series = LiveSeries::new(["eu", "us"]);
+        let told = Responses { bytes: Some(500), ..responses(&[10]) };
+        let untold = Responses { bytes: None, ..responses(&[10]) };
+        series.add("eu", 7, 1, &told);
+        series.add("us", 7, 1, &untold);
+        series.add("eu", 8, 1, &told);
+        series.add("us", 8, 1, &Responses::default());
+        let bytes: Vec<_> = course(&series).into_iter().map(|columns| columns.bytes).collect();
+        assert_eq!(bytes, [[None, Some(500)], [Some(500), Some(500)], [None, Some(0)]]);
     }
 
     #[test]

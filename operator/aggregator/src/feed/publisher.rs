@@ -9,6 +9,7 @@ use volley_storage::documents::Publishing;
 use volley_storage::iot::{IotCore, IotError};
 
 use super::board::Board;
+use crate::metrics::Metrics;
 
 /// Pauses after failures.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +24,17 @@ const PAUSES: Pauses = Pauses { first: Duration::from_secs(1), longest: Duration
 const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Publishes the board's frames to a topic of IoT Core until it ends.
-pub async fn publish_to(board: &Board, iot: &IotCore, topic: &str) -> Publishing {
-    publish(board, PAUSES, async |frame| iot.publish(topic, frame.to_vec()).await).await
+pub async fn publish_to(board: &Board, iot: &IotCore, topic: &str, metrics: &Metrics) -> Publishing {
+    publish(board, PAUSES, metrics, async |frame| iot.publish(topic, frame.to_vec()).await).await
 }
 
 /// Publishes the board's frames until it ends. The last frame is sent too, without any repetition.
-async fn publish(board: &Board, pauses: Pauses, publish: impl AsyncFn(Bytes) -> Result<(), IotError>) -> Publishing {
+async fn publish(
+    board: &Board,
+    pauses: Pauses,
+    metrics: &Metrics,
+    publish: impl AsyncFn(Bytes) -> Result<(), IotError>,
+) -> Publishing {
     let mut changes = board.changes();
     let mut counts = Publishing::default();
     let mut seen = 0;
@@ -40,10 +46,12 @@ async fn publish(board: &Board, pauses: Pauses, publish: impl AsyncFn(Bytes) -> 
         let over = board.is_over();
         if let Some(newest) = board.newest().filter(|_| count > seen) {
             counts.skipped += count - seen - 1;
+            metrics.skipped(count - seen - 1);
             seen = count;
             match publish(newest.json.clone()).await {
                 Ok(()) => {
                     counts.published += 1;
+                    metrics.published();
                     if counts.error.take().is_some() {
                         tracing::info!(
                             published = counts.published,
@@ -56,6 +64,7 @@ async fn publish(board: &Board, pauses: Pauses, publish: impl AsyncFn(Bytes) -> 
                 }
                 Err(error) => {
                     counts.failed += 1;
+                    metrics.publish_failed(&error);
                     if reported.is_none_or(|reported| reported.elapsed() >= REPORT_INTERVAL) {
                         let Publishing { published, failed, skipped, .. } = counts;
                         tracing::warn!(%error, published, failed, skipped, "a live frame was not published; the run goes on");
@@ -116,10 +125,20 @@ mod tests {
             if frame.seq < 9 { Err(throttled()) } else { Ok(()) }
         };
         let pauses = Pauses { first: Duration::from_millis(1), longest: Duration::from_millis(2) };
-        let counts = publish(&board, pauses, answer).await;
+        let metrics = Metrics::default();
+        let counts = publish(&board, pauses, &metrics, answer).await;
         assert_eq!(*tried.lock().unwrap(), [1, 5, 9, 10]);
         assert_eq!(counts, Publishing { published: 2, failed: 2, skipped: 6, error: None });
         assert_eq!(board.course().publishing, Some(counts));
+        let text = metrics.text();
+        for line in [
+            "volley_aggregator_frames_published_total 2",
+            "volley_aggregator_frames_skipped_total 6",
+            r#"volley_aggregator_publish_failures_total{reason="Throttled"} 2"#,
+            r#"volley_aggregator_publish_failures_total{reason="Denied"} 0"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        }
     }
 
     #[tokio::test]
@@ -130,7 +149,9 @@ mod tests {
             Err(throttled())
         };
         let pauses = Pauses { first: Duration::from_hours(1), longest: Duration::from_hours(1) };
-        let counts = tokio::time::timeout(Duration::from_secs(10), publish(&board, pauses, answer)).await.unwrap();
+        let metrics = Metrics::default();
+        let publishing = publish(&board, pauses, &metrics, answer);
+        let counts = tokio::time::timeout(Duration::from_secs(10), publishing).await.unwrap();
         assert_eq!((counts.failed, counts.published, counts.skipped), (1, 0, 2));
         assert!(counts.error.unwrap().contains("slow down"));
     }

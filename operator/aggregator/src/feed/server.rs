@@ -11,8 +11,10 @@
 //! event format: WHATWG HTML, "Server-sent events".
 //!
 //! There is nothing secret in it, and it can be reached through the API server by who may forward ports to the pod.
-//! Everything is bounded: readers, connections, and how long one lasts. Nothing is kept for a slow reader; it goes on with
-//! the newest frame.
+//! Everything is bounded ([`Limits`]): readers, connections, and how long one lasts. Nothing is kept for a slow reader: it goes on
+//! with the newest frame, and is cut off where it takes nothing at all.
+//!
+//! `GET /metrics` has an address of its own ([`metrics_router`]), so that who scrapes needs no way to the figures.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -30,46 +32,84 @@ use futures::{Stream, stream};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::board::{Board, MadeCourse, Next, Posted};
+use crate::metrics::{Following, Metrics};
 
-/// Readers of the stream at the same time; one more is told to come back.
-const READERS: usize = 32;
-/// Connections at the same time; more wait in the kernel's queue.
-const CONNECTIONS: usize = 128;
-/// A client that does not finish its request's head within this time is cut off.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// No connection lasts longer; a reader of the stream comes back by itself and misses nothing.
-const CONNECTION_LIFE: Duration = Duration::from_hours(1);
-/// A comment goes out when there was no event for this long: shorter than what proxies wait.
-const HEARTBEAT: Duration = Duration::from_secs(15);
-/// At the end readers have this long to take what is left.
-const DRAIN: Duration = Duration::from_secs(5);
 /// Pause after an error of `accept` (no file descriptors left), so that it is no busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What the kernel holds for a reader who does not take it, in bytes: as much as the largest frame.
+const SEND_BUFFER: usize = 128 * 1024;
+
+/// What bounds a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Readers of the stream at the same time; one more is told to come back.
+    pub readers: usize,
+    /// Connections at the same time; more wait in the kernel's queue.
+    pub connections: usize,
+    /// A client that does not finish its request's head within this time is cut off.
+    pub head: Duration,
+    /// No connection lasts longer; a reader of the stream comes back by itself and misses nothing.
+    pub life: Duration,
+    /// A comment goes out when there was no event for this long: shorter than what proxies wait.
+    pub heartbeat: Duration,
+    /// A reader that has taken nothing for this long, or has gone without a word, is cut off.
+    pub standstill: Duration,
+    /// At the end readers have this long to take what is left.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            readers: 32,
+            connections: 128,
+            head: Duration::from_secs(10),
+            life: Duration::from_hours(1),
+            heartbeat: Duration::from_secs(15),
+            standstill: Duration::from_secs(30),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Served {
     board: Arc<Board>,
+    metrics: Arc<Metrics>,
+    limits: Limits,
     readers: Arc<Semaphore>,
 }
 
 /// The paths.
-pub fn router(board: Arc<Board>) -> Router {
+pub fn router(board: Arc<Board>, metrics: Arc<Metrics>, limits: Limits) -> Router {
+    let readers = Arc::new(Semaphore::new(limits.readers));
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/v1/frames", get(frames))
         .route("/v1/stream", get(events))
-        .with_state(Arc::new(Served { board, readers: Arc::new(Semaphore::new(READERS)) }))
+        .with_state(Arc::new(Served { board, metrics, limits, readers }))
 }
 
-/// Serves until `stop` resolves, then lets readers take what is left (5 s at most).
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+/// `GET /metrics`.
+pub fn metrics_router(metrics: Arc<Metrics>) -> Router {
+    Router::new().route("/metrics", get(measured)).with_state(metrics)
+}
+
+async fn measured(State(metrics): State<Arc<Metrics>>) -> Response {
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, content_type)], metrics.text()).into_response()
+}
+
+/// Serves until `stop` resolves, then lets readers take what is left.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -91,17 +131,16 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
                 continue;
             }
         };
-        // A frame must not wait for the acknowledgement of the one before.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "failed to switch off Nagle's algorithm");
+        if let Err(error) = prepare(&stream, limits.standstill) {
+            tracing::debug!(%error, "failed to set the options of a reader's connection");
         }
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
+            .header_read_timeout(limits.head)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
         let connection = graceful.watch(connection);
         connections.spawn(async move {
-            if let Ok(Err(error)) = tokio::time::timeout(CONNECTION_LIFE, connection).await {
+            if let Ok(Err(error)) = tokio::time::timeout(limits.life, connection).await {
                 tracing::debug!(%error, "a reader of live figures has left");
             }
             drop(place);
@@ -109,9 +148,19 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     }
     drop(listener);
     // The streams end with the board; whoever does not take the rest is cut off with the tasks.
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
         tracing::debug!("a reader of live figures did not take the end of its stream");
     }
+}
+
+/// Options of a connection. What is not taken is given up by the kernel, which alone knows whether a reader that is silent is still
+/// there: after the user timeout (RFC 5482) it ends a connection whose data is not acknowledged, or for which there is no room.
+fn prepare(stream: &TcpStream, standstill: Duration) -> std::io::Result<()> {
+    // A frame must not wait for the acknowledgement of the one before.
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_tcp_user_timeout(Some(standstill))
 }
 
 async fn frames(State(served): State<Arc<Served>>) -> Response {
@@ -139,12 +188,16 @@ async fn made_course(board: &Arc<Board>) -> Option<MadeCourse> {
 
 async fn events(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
     let Ok(place) = served.readers.clone().try_acquire_owned() else {
-        let words = format!("{READERS} readers follow this run already; try again later or use GET /v1/frames\n");
+        served.metrics.refused_reader();
+        let words = format!(
+            "{} readers follow this run already; try again later or use GET /v1/frames\n",
+            served.limits.readers
+        );
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "10")], words).into_response();
     };
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
-    let reader = Reader::new(served.board.clone(), last, place);
-    Sse::new(reader.events()).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response()
+    let reader = Reader::new(served.board.clone(), last, (place, served.metrics.reader()));
+    Sse::new(reader.events()).keep_alive(KeepAlive::new().interval(served.limits.heartbeat)).into_response()
 }
 
 /// One reader of the stream.
@@ -156,7 +209,7 @@ struct Reader {
     /// What has been fetched and not been sent.
     ready: VecDeque<Arc<Posted>>,
     state: ReaderState,
-    _place: OwnedSemaphorePermit,
+    _place: (OwnedSemaphorePermit, Following),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -171,7 +224,7 @@ enum ReaderState {
 
 impl Reader {
     /// A reader who has the frame of the number `last`; `None`: nothing.
-    fn new(board: Arc<Board>, last: Option<i64>, place: OwnedSemaphorePermit) -> Self {
+    fn new(board: Arc<Board>, last: Option<i64>, place: (OwnedSemaphorePermit, Following)) -> Self {
         let changes = board.changes();
         let mut reader =
             Self { board, changes, seq: None, ready: VecDeque::new(), state: ReaderState::New, _place: place };

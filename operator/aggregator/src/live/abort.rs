@@ -305,7 +305,7 @@ mod tests {
         let server = Server::start_on_free_ports(folder.path()).await.unwrap();
         let (store, run_uid) = (server.objects(), "11111111-2222-3333-4444-555555555555");
         let outline = Outline { workers: BTreeMap::from([("eu".to_owned(), 2)]), start_at: start_at(), interval_s: 1 };
-        let live = Live::new(Merger::new(outline));
+        let live = Live::new(Merger::new(outline), Arc::default());
         let thresholds = [threshold(&json!({}))];
         let judge = AbortJudge::new(&thresholds, start_at(), 60_000);
         let watching = watch(&store, run_uid, judge, &live);

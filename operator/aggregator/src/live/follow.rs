@@ -13,12 +13,13 @@ use tokio::time::{Instant, sleep, timeout};
 use volley_stats::frame::EncodedFrame;
 use volley_storage::documents::{Definition, StartDecision};
 use volley_storage::objects::PutOptions;
-use volley_storage::{ObjectStore, keys};
+use volley_storage::{FailureClass, ObjectStore, keys};
 
 use super::abort::{self, AbortJudge};
-use super::listing::{self, Listed};
+use super::listing::{self, Listed, ListingError};
 use super::merger::{Merger, Outline};
-use super::{Live, checkpoint, report, silence};
+use super::{Live, checkpoint, report, silence, sweep};
+use crate::metrics::{Checkpoint, Metrics, WorkerFrame};
 
 /// How often the start decision is looked for.
 const START_EVERY: Duration = Duration::from_secs(1);
@@ -29,24 +30,29 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(15);
 /// How long keeping it may take.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(10);
 
+const UNSEEN: &str = "the live figures are not to be had at the moment";
+const UNSWEPT: &str =
+    "live frames that were merged stay in the storage; to delete them takes s3:DeleteObject on runs/v1/*/live*";
+
 /// Follows a run while it runs, and hands what it sees to `followed` once it does. It never ends by itself: whoever knows that
 /// the run is over drops it.
 pub async fn follow(
     store: &ObjectStore,
     definition: &Definition,
     client: Option<&Client>,
+    metrics: &Arc<Metrics>,
     followed: oneshot::Sender<Live>,
 ) {
     let run_uid = definition.run.uid.as_str();
     let Some(settings) = definition.live else { return future::pending().await };
-    let start = started(store, run_uid).await;
+    let start = started(store, run_uid, metrics).await;
     // A result that is there must stay in the status: this process does it once more, and nothing is live.
-    if !is_open(store, run_uid).await {
+    if !is_open(store, run_uid, metrics).await {
         return future::pending().await;
     }
     let outline = outline(definition, &start, settings.interval_s);
     tracing::info!(run_uid, interval_s = settings.interval_s, "following the workers' frames");
-    let live = Live::new(resumed(store, run_uid, outline).await);
+    let live = Live::new(resumed(store, run_uid, outline, metrics).await, metrics.clone());
     // Nobody may want it.
     let _ = followed.send(live.clone());
     let judge = AbortJudge::new(&definition.thresholds, start.start_at, definition.load.duration_ms());
@@ -65,62 +71,74 @@ fn outline(definition: &Definition, start: &StartDecision, interval_s: u32) -> O
     Outline { workers, start_at: start.start_at, interval_s }
 }
 
-async fn started(store: &ObjectStore, run_uid: &str) -> StartDecision {
-    let mut complaint = Complaint::default();
+async fn started(store: &ObjectStore, run_uid: &str, metrics: &Metrics) -> StartDecision {
+    let mut complaint = Complaint::new(metrics, UNSEEN);
     loop {
         match store.get_document::<StartDecision>(&keys::start(run_uid)).await {
             Ok(Some((start, _))) => return start,
             Ok(None) => complaint.over(),
-            Err(error) => complaint.say(&error),
+            Err(error) => complaint.say(&error, error.class()),
         }
         sleep(START_EVERY).await;
     }
 }
 
-async fn is_open(store: &ObjectStore, run_uid: &str) -> bool {
-    let mut complaint = Complaint::default();
+async fn is_open(store: &ObjectStore, run_uid: &str, metrics: &Metrics) -> bool {
+    let mut complaint = Complaint::new(metrics, UNSEEN);
     loop {
         match store.head(&keys::close(run_uid)).await {
             Ok(close) => return close.is_none(),
-            Err(error) => complaint.say(&error),
+            Err(error) => complaint.say(&error, error.class()),
         }
         sleep(START_EVERY).await;
     }
 }
 
-/// The sum of a predecessor that was killed, or an empty one.
-async fn resumed(store: &ObjectStore, run_uid: &str, outline: Outline) -> Merger {
-    let found = store.get(&keys::live_state(run_uid), checkpoint::MAXIMUM_BYTES).await;
-    let trouble = match found {
-        Ok(None) => return Merger::new(outline),
-        Ok(Some(bytes)) => match Merger::restore(outline.clone(), &bytes, Timestamp::now()) {
-            Ok(merger) => {
-                tracing::info!(closed = merger.closed(), "going on where a predecessor stood");
-                return merger;
-            }
-            Err(error) => error.to_string(),
-        },
-        Err(error) => error.to_string(),
+/// The sum of a predecessor that was killed, or an empty one. The frames that are in it may be deleted already, so an outage of the
+/// storage is waited for.
+async fn resumed(store: &ObjectStore, run_uid: &str, outline: Outline, metrics: &Metrics) -> Merger {
+    let mut complaint = Complaint::new(metrics, UNSEEN);
+    let trouble = loop {
+        match store.get(&keys::live_state(run_uid), checkpoint::MAXIMUM_BYTES).await {
+            Ok(None) => return Merger::new(outline),
+            Ok(Some(bytes)) => match Merger::restore(outline.clone(), &bytes, Timestamp::now()) {
+                Ok(merger) => {
+                    tracing::info!(closed = merger.closed(), "going on where a predecessor stood");
+                    return merger;
+                }
+                Err(error) => break error.to_string(),
+            },
+            Err(error) if error.class() == FailureClass::Transient => complaint.say(&error, error.class()),
+            Err(error) => break error.to_string(),
+        }
+        sleep(START_EVERY).await;
     };
-    tracing::warn!(trouble, "the checkpoint cannot be used; the frames are read from the beginning");
+    tracing::warn!(trouble, "the checkpoint cannot be used; the live figures begin with the frames that are there");
     Merger::new(outline)
 }
 
 /// Merges the frames that come, and hands closed seconds to whoever has subscribed. It never ends by itself.
 pub async fn merge(store: &ObjectStore, run_uid: &str, live: &Live) {
-    let mut complaint = Complaint::default();
-    let mut keeping = JoinSet::new();
+    let mut complaint = Complaint::new(&live.metrics, UNSEEN);
+    let mut unswept = Complaint::new(&live.metrics, UNSWEPT);
+    let mut keeping: JoinSet<Result<(), ListingError>> = JoinSet::new();
     let mut next_checkpoint = Instant::now() + CHECKPOINT_EVERY;
     loop {
         sleep(until_phase(Timestamp::now())).await;
         look(store, run_uid, live, &mut complaint).await;
         while let Some(closed) = live.with(|merger| merger.close(Timestamp::now())) {
+            live.metrics.closed(closed.second, Timestamp::now());
             // Nobody may listen.
             let _ = live.closed.send(Arc::new(closed));
             // After an outage many seconds are closed at once: subscribers have their turn after each.
             yield_now().await;
         }
-        while keeping.try_join_next().is_some() {}
+        while let Some(swept) = keeping.try_join_next() {
+            match swept {
+                Ok(Err(error)) => unswept.say(&error, error.class()),
+                Ok(Ok(())) | Err(_) => unswept.over(),
+            }
+        }
         if Instant::now() >= next_checkpoint && keeping.is_empty() {
             next_checkpoint = Instant::now() + CHECKPOINT_EVERY;
             keep(store, run_uid, live, &mut keeping);
@@ -129,14 +147,14 @@ pub async fn merge(store: &ObjectStore, run_uid: &str, live: &Live) {
 }
 
 /// Merges the frames that are new.
-async fn look(store: &ObjectStore, run_uid: &str, live: &Live, complaint: &mut Complaint) {
+async fn look(store: &ObjectStore, run_uid: &str, live: &Live, complaint: &mut Complaint<'_>) {
     let (targets, horizon) = live.with(|merger| (merger.targets(), merger.horizon()));
     let listings = targets.iter().map(|target| listing::frames(store, run_uid, target, horizon));
     for listing in future::join_all(listings).await {
         let listed = match listing {
             Ok(listed) => listed,
             Err(error) => {
-                complaint.say(&error);
+                complaint.say(&error, error.class());
                 continue;
             }
         };
@@ -150,7 +168,7 @@ async fn look(store: &ObjectStore, run_uid: &str, live: &Live, complaint: &mut C
                     add(live, &listed, &bytes);
                 }
                 Ok(None) => {}
-                Err(error) => complaint.say(&error),
+                Err(error) => complaint.say(&error, error.class()),
             }
         }
     }
@@ -159,28 +177,50 @@ async fn look(store: &ObjectStore, run_uid: &str, live: &Live, complaint: &mut C
 fn add(live: &Live, Listed { attempt, through }: &Listed, bytes: &[u8]) {
     let trouble = match EncodedFrame::read(bytes) {
         Ok(frame) if frame.through == *through => {
-            return live.with(|merger| merger.add(attempt, &frame, Timestamp::now()));
+            let outcome = live.with(|merger| {
+                merger.add(attempt, &frame, Timestamp::now());
+                if frame.through > merger.closed() { WorkerFrame::Merged } else { WorkerFrame::Late }
+            });
+            return live.metrics.worker_frame(outcome);
         }
         Ok(frame) => format!("it is the frame of second {}", frame.through),
         Err(error) => error.to_string(),
     };
+    live.metrics.worker_frame(WorkerFrame::Unreadable);
     tracing::warn!(target = attempt.target, index = attempt.index, second = through, trouble, "a frame cannot be used");
     live.with(|merger| merger.pass_over(attempt, *through, Timestamp::now()));
 }
 
-/// Keeps the sum in the storage, without waiting for it.
-fn keep(store: &ObjectStore, run_uid: &str, live: &Live, keeping: &mut JoinSet<()>) {
-    let bytes = match live.with(|merger| merger.checkpoint()) {
+/// Keeps the sum in the storage, and deletes the frames that are of no use beside it, without waiting for either.
+fn keep(store: &ObjectStore, run_uid: &str, live: &Live, keeping: &mut JoinSet<Result<(), ListingError>>) {
+    let (bytes, horizon, targets) = live.with(|merger| (merger.checkpoint(), merger.horizon(), merger.targets()));
+    let bytes = match bytes {
         Ok(bytes) => bytes,
-        Err(error) => return tracing::error!(%error, "the live figures cannot be kept"),
-    };
-    let (store, key) = (store.clone(), keys::live_state(run_uid));
-    keeping.spawn(async move {
-        match timeout(CHECKPOINT_PATIENCE, store.put(&key, bytes, PutOptions::default())).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the live figures were not kept"),
-            Err(_) => tracing::warn!(seconds = CHECKPOINT_PATIENCE.as_secs(), "the live figures were not kept in time"),
+        Err(error) => {
+            live.metrics.checkpoint(Checkpoint::Failed);
+            return tracing::error!(%error, "the live figures cannot be kept");
         }
+    };
+    let (store, run_uid, metrics) = (store.clone(), run_uid.to_owned(), live.metrics.clone());
+    keeping.spawn(async move {
+        let key = keys::live_state(&run_uid);
+        let failed = match timeout(CHECKPOINT_PATIENCE, store.put(&key, bytes, PutOptions::default())).await {
+            Ok(Ok(())) => {
+                metrics.checkpoint(Checkpoint::Written);
+                return sweep::passed(&store, &run_uid, &targets, horizon).await;
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the live figures were not kept");
+                error.class()
+            }
+            Err(_) => {
+                tracing::warn!(seconds = CHECKPOINT_PATIENCE.as_secs(), "the live figures were not kept in time");
+                FailureClass::Transient
+            }
+        };
+        metrics.checkpoint(Checkpoint::Failed);
+        metrics.storage_error(failed);
+        Ok(())
     });
 }
 
@@ -190,16 +230,24 @@ fn until_phase(now: Timestamp) -> Duration {
     Duration::from_millis((1_000 - into).unsigned_abs())
 }
 
-/// Says once what does not work, and again after it has worked.
-#[derive(Debug, Default)]
-struct Complaint {
+/// Counts what does not work, and says it once, and again after it has worked.
+#[derive(Debug)]
+struct Complaint<'a> {
     said: bool,
+    metrics: &'a Metrics,
+    /// What does not work, for people.
+    words: &'static str,
 }
 
-impl Complaint {
-    fn say(&mut self, error: &dyn std::fmt::Display) {
+impl<'a> Complaint<'a> {
+    fn new(metrics: &'a Metrics, words: &'static str) -> Self {
+        Self { said: false, metrics, words }
+    }
+
+    fn say(&mut self, error: &dyn std::fmt::Display, class: FailureClass) {
+        self.metrics.storage_error(class);
         if !std::mem::replace(&mut self.said, true) {
-            tracing::warn!(%error, "the live figures are not to be had at the moment");
+            tracing::warn!(%error, "{}", self.words);
         }
     }
 

@@ -7,7 +7,7 @@ use futures::{Stream, StreamExt, stream};
 use tokio::time::timeout;
 use volley_stats::frame::MAXIMUM_ENCODED_BYTES;
 use volley_storage::keys::{self, WorkerAttempt};
-use volley_storage::{ObjectError, ObjectStore};
+use volley_storage::{FailureClass, ObjectError, ObjectStore};
 
 /// Frames of a region that one look finds at most; more are found by the next.
 const KEYS: usize = 20_000;
@@ -31,8 +31,25 @@ pub(super) enum ListingError {
     #[error(transparent)]
     Object(#[from] ObjectError),
     /// No answer.
-    #[error("the storage did not answer within {} s", PATIENCE.as_secs())]
-    TooSlow,
+    #[error("the storage did not answer within {seconds} s")]
+    TooSlow {
+        /// How long was waited.
+        seconds: u64,
+    },
+}
+
+impl ListingError {
+    /// No answer within this time.
+    pub(super) fn too_slow(patience: Duration) -> Self {
+        Self::TooSlow { seconds: patience.as_secs() }
+    }
+
+    pub(super) fn class(&self) -> FailureClass {
+        match self {
+            Self::Object(error) => error.class(),
+            Self::TooSlow { .. } => FailureClass::Transient,
+        }
+    }
 }
 
 /// The frames of a region that are named by a second or a later one, in their order. Keys that name no frame are passed over.
@@ -43,8 +60,9 @@ pub(super) async fn frames(
     horizon: i64,
 ) -> Result<Vec<Listed>, ListingError> {
     let (prefix, after) = (keys::frames_prefix(run_uid, target), keys::frames_before(run_uid, target, horizon));
-    let listing =
-        timeout(PATIENCE, store.list(&prefix, Some(&after), KEYS)).await.map_err(|_| ListingError::TooSlow)??;
+    let listing = timeout(PATIENCE, store.list(&prefix, Some(&after), KEYS))
+        .await
+        .map_err(|_| ListingError::too_slow(PATIENCE))??;
     let named = listing.objects.iter().filter_map(|object| {
         let (attempt, through) = WorkerAttempt::from_frame_key(run_uid, target, &object.key)?;
         Some(Listed { attempt, through })
@@ -63,7 +81,7 @@ pub(super) fn read<'a>(
             let key = listed.attempt.frame(run_uid, listed.through);
             let read = match timeout(PATIENCE, store.get(&key, MAXIMUM_ENCODED_BYTES as u64)).await {
                 Ok(read) => read.map_err(ListingError::from),
-                Err(_) => Err(ListingError::TooSlow),
+                Err(_) => Err(ListingError::too_slow(PATIENCE)),
             };
             (listed, read)
         })

@@ -20,6 +20,7 @@ mod merger;
 mod report;
 mod second;
 mod silence;
+mod sweep;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,6 +33,9 @@ pub use follow::{follow, merge};
 pub use merger::{Merger, Outline, WorkerHeard};
 pub use report::figures;
 pub use second::{Behind, ClosedRegion, ClosedSecond, Heard};
+pub use sweep::all as delete_frames;
+
+use crate::metrics::Metrics;
 
 /// Error groups of a closed second.
 pub const ERROR_GROUPS: usize = 100;
@@ -47,13 +51,14 @@ const BACKLOG: usize = 16;
 pub struct Live {
     merger: Arc<Mutex<Merger>>,
     closed: broadcast::Sender<Arc<ClosedSecond>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Live {
-    /// The live view of a run that has not told anything yet.
+    /// The live view of a run as it stands in `merger`.
     #[must_use]
-    pub fn new(merger: Merger) -> Self {
-        Self { merger: Arc::new(Mutex::new(merger)), closed: broadcast::Sender::new(BACKLOG) }
+    pub fn new(merger: Merger, metrics: Arc<Metrics>) -> Self {
+        Self { merger: Arc::new(Mutex::new(merger)), closed: broadcast::Sender::new(BACKLOG), metrics }
     }
 
     /// Closed seconds from now on, in their order. A receiver that is more than 16 behind is told how many it has missed.

@@ -391,7 +391,7 @@ async fn frames_in_the_storage_become_closed_seconds_of_all_workers() {
     let first = Timestamp::now().as_second() + 1;
     let start_at = Timestamp::from_second(first).unwrap();
     let outline = Outline { start_at, ..outline(&[("eu", 2), ("us", 1)]) };
-    let view = Live::new(Merger::new(outline));
+    let view = Live::new(Merger::new(outline), Arc::default());
     let mut closed = view.subscribe();
     let store = server.objects();
     // What is no frame disturbs nobody.

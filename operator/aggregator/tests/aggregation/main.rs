@@ -7,6 +7,7 @@ mod beginning;
 mod checkpoints;
 mod damage;
 mod fixtures;
+mod frames;
 mod live;
 mod result;
 mod thresholds;

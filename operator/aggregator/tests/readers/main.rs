@@ -5,6 +5,8 @@
 
 mod event_stream;
 mod iot_core;
+mod limits;
 mod publishing;
+mod scraping;
 mod seconds;
 mod streaming;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use volley_aggregator::feed::board::Board;
 use volley_aggregator::feed::publisher;
+use volley_aggregator::metrics::Metrics;
 use volley_storage::FailureClass;
 use volley_storage::documents::Publishing;
 use volley_storage::iot::{IotCore, IotError, frame_topic};
@@ -21,8 +22,8 @@ use super::iot_core::{Message, StandIn};
 use super::seconds::Played;
 
 /// Publishes a run's frames as the aggregator does, until it ends.
-async fn publish(board: Arc<Board>, client: IotCore) -> Publishing {
-    publisher::publish_to(&board, &client, &frame_topic("shop", "checkout-1")).await
+async fn publish(board: Arc<Board>, client: IotCore, metrics: Arc<Metrics>) -> Publishing {
+    publisher::publish_to(&board, &client, &frame_topic("shop", "checkout-1"), &metrics).await
 }
 
 async fn received(messages: &mut mpsc::Receiver<Message>) -> (String, Value) {
@@ -34,7 +35,7 @@ async fn received(messages: &mut mpsc::Receiver<Message>) -> (String, Value) {
 async fn each_frame_is_a_signed_message_on_the_topic_of_its_run() {
     let (iot, mut messages) = StandIn::start().await;
     let mut run = Played::start().await;
-    let publishing = publish(run.board.clone(), iot.client("secret"));
+    let publishing = publish(run.board.clone(), iot.client("secret"), run.metrics.clone());
     let played = async {
         for second in 1..=3 {
             run.close(second);
@@ -58,7 +59,8 @@ async fn a_wrong_key_and_a_busy_iot_core_are_counted_and_shown_and_readers_go_on
     let mut run = Played::start().await;
     let board = run.board.clone();
     let mut stream = EventStream::open(run.address, None).await;
-    let publishing = publish(run.board.clone(), iot.client("another secret"));
+    let metrics = run.metrics.clone();
+    let publishing = publish(run.board.clone(), iot.client("another secret"), metrics.clone());
     let played = async {
         assert_eq!(stream.next().await.unwrap().kind, "series");
         run.close(1);
@@ -76,6 +78,7 @@ async fn a_wrong_key_and_a_busy_iot_core_are_counted_and_shown_and_readers_go_on
     };
     let (counts, ()) = tokio::time::timeout(SOON, async { tokio::join!(publishing, played) }).await.unwrap();
     assert_eq!((counts.published, counts.failed), (0, 1));
+    assert!(metrics.text().contains("volley_aggregator_publish_failures_total{reason=\"Denied\"} 1\n"));
 }
 
 /// A real broker with an address for MQTT and one for MQTT over WebSocket.
@@ -160,7 +163,7 @@ async fn a_subscriber_over_websocket_and_a_reader_of_the_stream_get_the_same_ser
     let mut run = Played::start().await;
     let mut subscriber = broker.subscribe("volley/v1/shop/checkout-1/frame", &mut tasks).await;
     let mut stream = EventStream::open(run.address, None).await;
-    let publishing = publish(run.board.clone(), iot.client("secret"));
+    let publishing = publish(run.board.clone(), iot.client("secret"), run.metrics.clone());
     let played = async {
         assert_eq!(stream.next().await.unwrap().kind, "series");
         let (mut by_mqtt, mut by_http) = (Vec::new(), Vec::new());

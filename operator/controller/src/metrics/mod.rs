@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod catalogue;
 mod labels;
+#[cfg(test)]
+mod reference;
 mod regions;
 mod runs;
 

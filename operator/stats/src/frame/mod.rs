@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 
 pub use recording::FrameRecorder;
 pub use responses::Responses;
+pub(crate) use responses::{UNTOLD, add_told};
 pub use wire::{EncodedFrame, EncodedResponses, EncodedRow, EncodedSecond, FrameError, MAXIMUM_ENCODED_BYTES};
 
 use crate::samples::SampleKind;

@@ -1,14 +1,17 @@
 //! What became of some requests.
 
-use crate::histogram::add_counts;
+use crate::histogram::{MAXIMUM_COUNT, add_counts};
 use crate::samples::Sample;
 use crate::series::Figures;
 use crate::statistics::{Distribution, LabelStatistics};
 
+/// Stands in bytes for bytes received that an engine does not tell: more than any count.
+pub(crate) const UNTOLD: u64 = MAXIMUM_COUNT + 1;
+
 /// How requests went: of one label, one region or all, in one second or several.
 ///
 /// It can be added up like everything in this crate: commutatively and associatively.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Responses {
     /// Response times of the requests, failed ones included, interrupted ones not.
     pub elapsed: Distribution,
@@ -16,8 +19,15 @@ pub struct Responses {
     pub errors: u64,
     /// Requests that the stop of the run cut off. They are in no other figure.
     pub interrupted: u64,
-    /// Bytes received, as far as the engine tells them.
-    pub bytes: u64,
+    /// Bytes received; none where the engine does not tell them of every request.
+    pub bytes: Option<u64>,
+}
+
+impl Default for Responses {
+    /// No requests.
+    fn default() -> Self {
+        Self { elapsed: Distribution::default(), errors: 0, interrupted: 0, bytes: Some(0) }
+    }
 }
 
 impl From<&LabelStatistics> for Responses {
@@ -26,7 +36,7 @@ impl From<&LabelStatistics> for Responses {
             elapsed: statistics.together().elapsed,
             errors: statistics.errors(),
             interrupted: statistics.interrupted.count(),
-            bytes: statistics.bytes().unwrap_or(0),
+            bytes: statistics.bytes(),
         }
     }
 }
@@ -52,7 +62,7 @@ impl Responses {
         }
         self.elapsed.record(sample.elapsed_us);
         self.errors = add_counts(self.errors, u64::from(!sample.success));
-        self.bytes = add_counts(self.bytes, sample.bytes.unwrap_or(0));
+        self.bytes = add_told(self.bytes, sample.bytes);
     }
 
     /// Adds other requests.
@@ -60,21 +70,26 @@ impl Responses {
         self.elapsed.merge(&other.elapsed);
         self.errors = add_counts(self.errors, other.errors);
         self.interrupted = add_counts(self.interrupted, other.interrupted);
-        self.bytes = add_counts(self.bytes, other.bytes);
+        self.bytes = add_told(self.bytes, other.bytes);
     }
 
-    /// The counts and sums without the distribution.
+    /// The counts and sums without the distribution; 0 bytes where they are not known.
     #[must_use]
     pub fn figures(&self) -> Figures {
         Figures {
             requests: self.requests(),
             errors: self.errors,
             interrupted: self.interrupted,
-            bytes: self.bytes,
+            bytes: self.bytes.unwrap_or(0),
             elapsed_us: u64::try_from(self.elapsed.sum_us())
                 .map_or(crate::histogram::MAXIMUM_COUNT, |sum| add_counts(0, sum)),
             minimum_us: self.elapsed.minimum_us().unwrap_or(0),
             maximum_us: self.elapsed.maximum_us().unwrap_or(0),
         }
     }
+}
+
+/// Adds bytes; what one side does not tell, the sum does not know. Commutative and associative.
+pub(crate) fn add_told(left: Option<u64>, right: Option<u64>) -> Option<u64> {
+    left.zip(right).map(|(left, right)| add_counts(left, right))
 }

@@ -7,9 +7,10 @@
 //! labels  = number (kind:u8 text)*                       kind 0 request, 1 transaction; ascending; each has a row
 //! seconds = number (gap:signed users:number rows errors)*   ascending; gap: the second minus the one before, the first minus from
 //! rows    = number (skipped:number responses)*           ascending; skipped: labels between this one and the one before
-//! responses = interrupted:number slots (errors:number bytes:number elapsed)?     elapsed only where there are slots
+//! responses = interrupted:number slots (errors:number bytes elapsed)?     elapsed only where there are slots
 //! elapsed = sum:wide squares:wide clamped:number minimum:number maximum-minimum:number (empty:number count:number)*
 //! slots   = number                                       slots with a count
+//! bytes   = number                                       2^63 where the engine does not tell them of every request
 //! empty   = number                                       slots between this one and the one before
 //! errors  = number (label:text code:text message:text count:number)*             ascending
 //! wide    = low:number high:number                       the lower and the upper 64 bits
@@ -23,7 +24,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ERROR_GROUPS, Frame, FrameSecond, LABEL_BYTES, LABELS, Responses, SECONDS, TEXT_BYTES};
+use super::{ERROR_GROUPS, Frame, FrameSecond, LABEL_BYTES, LABELS, Responses, SECONDS, TEXT_BYTES, UNTOLD, add_told};
 use crate::histogram::{HIGHEST_US, MAXIMUM_COUNT, SLOTS, Slot, add_counts};
 use crate::leb128::{self, Source};
 use crate::samples::SampleKind;
@@ -139,7 +140,7 @@ fn put_responses(responses: &Responses, bytes: &mut Vec<u8>) {
     let Moments { sum_us, sum_of_squares, bounds_us, clamped } = elapsed.moments;
     let Some((minimum, maximum)) = bounds_us else { return };
     leb128::put(*errors, bytes);
-    leb128::put(*received, bytes);
+    leb128::put(received.unwrap_or(UNTOLD), bytes);
     put_wide(sum_us, bytes);
     put_wide(sum_of_squares, bytes);
     leb128::put(clamped, bytes);
@@ -207,7 +208,7 @@ pub struct EncodedResponses<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Requests<'a> {
     errors: u64,
-    bytes: u64,
+    bytes: Option<u64>,
     sum_us: u128,
     sum_of_squares: u128,
     clamped: u64,
@@ -240,7 +241,7 @@ impl EncodedResponses<'_> {
             return;
         };
         sum.errors = add_counts(sum.errors, errors);
-        sum.bytes = add_counts(sum.bytes, bytes);
+        sum.bytes = add_told(sum.bytes, bytes);
         let moments = Moments { sum_us, sum_of_squares, bounds_us: Some(bounds_us), clamped };
         sum.elapsed.moments.merge(&moments);
         sum.elapsed.histogram.add_all(slots);
@@ -371,7 +372,7 @@ fn read_responses<'a>(fields: &mut Fields<'a>) -> Result<EncodedResponses<'a>, F
             _ => Ok(EncodedResponses { interrupted, requests: None }),
         };
     }
-    let (errors, bytes) = (fields.count()?, fields.count()?);
+    let (errors, bytes) = (fields.count()?, fields.told()?);
     let (sum_us, sum_of_squares) = (fields.wide()?, fields.wide()?);
     let clamped = fields.count()?;
     let minimum = fields.number()?;
@@ -465,6 +466,15 @@ impl<'a> Fields<'a> {
         match self.number()? {
             count if count <= MAXIMUM_COUNT => Ok(count),
             _ => Err(self.contradiction("a count exceeds 2^63 - 1")),
+        }
+    }
+
+    /// A count, or that it is not known.
+    fn told(&mut self) -> Result<Option<u64>, FrameError> {
+        match self.number()? {
+            UNTOLD => Ok(None),
+            count if count <= MAXIMUM_COUNT => Ok(Some(count)),
+            _ => Err(self.contradiction("bytes exceed 2^63")),
         }
     }
 

@@ -12,7 +12,7 @@ use super::figures::Figures;
 use super::layer::{Layer, LayerBounds};
 use super::step::{LARGEST_SECOND, Step};
 use super::timeline::Timeline;
-use crate::frame::Responses;
+use crate::frame::{Responses, UNTOLD, add_told};
 use crate::histogram::{HIGHEST_US, MAXIMUM_COUNT, add_counts};
 use crate::leb128::{self, Source};
 use crate::percentile::Percentile;
@@ -36,18 +36,28 @@ pub struct LiveSeries {
     moments: Layer<Moment>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Moment {
+    /// Without the bytes.
     figures: Figures,
+    /// Bytes received; none where an engine does not tell them of every request.
+    bytes: Option<u64>,
     /// Active users of each second of the point, added up.
     user_seconds: u64,
     /// Always settled.
     elapsed: CoarseHistogram,
 }
 
+impl Default for Moment {
+    fn default() -> Self {
+        Self { figures: Figures::default(), bytes: Some(0), user_seconds: 0, elapsed: CoarseHistogram::default() }
+    }
+}
+
 impl Cell for Moment {
     fn merge(&mut self, other: &Self) {
         self.figures.merge(&other.figures);
+        self.bytes = add_told(self.bytes, other.bytes);
         self.user_seconds = add_counts(self.user_seconds, other.user_seconds);
         self.elapsed.merge(&other.elapsed);
         self.elapsed.settle();
@@ -65,8 +75,10 @@ pub struct LivePoint<'a> {
     pub second: i64,
     /// Active users: the mean over the point's seconds between the first and the last second of the series.
     pub users: f64,
-    /// Counts and sums of all requests that ended in it.
+    /// Counts and sums of all requests that ended in it; of the bytes see `bytes`.
     pub figures: &'a Figures,
+    /// Bytes received; none where an engine does not tell them of every request.
+    pub bytes: Option<u64>,
     elapsed: &'a CoarseHistogram,
 }
 
@@ -104,10 +116,11 @@ impl LiveSeries {
         }
         let (first, last) = self.span.unwrap_or((second, second));
         self.span = Some((first.min(second), last.max(second)));
-        let figures = responses.figures();
+        let figures = Figures { bytes: 0, ..responses.figures() };
         for row in [ALL].into_iter().chain(self.targets.get(target).copied()) {
             self.moments.update(row, second, &BOUNDS, |moment| {
                 moment.figures.merge(&figures);
+                moment.bytes = add_told(moment.bytes, responses.bytes);
                 moment.user_seconds = add_counts(moment.user_seconds, users);
                 for (slot, count) in responses.elapsed.histogram().slots() {
                     moment.elapsed.record(slot.midpoint_us(), count);
@@ -155,6 +168,7 @@ impl LiveSeries {
                 second,
                 users: mean(moment.user_seconds, covered),
                 figures: &moment.figures,
+                bytes: moment.bytes,
                 elapsed: &moment.elapsed,
             }
         })
@@ -173,6 +187,7 @@ impl LiveSeries {
     /// span        = 0x00 | 0x01 first:signed last-first:number
     /// row         = number (gap:signed figures userSeconds:number histogram?)*   of all regions, then of each
     /// figures     = requests errors interrupted bytes elapsed minimum maximum-minimum
+    /// bytes       = number                                                       2^63 where an engine does not tell them
     /// histogram   = length:number bytes                                          only where there are requests
     /// ```
     ///
@@ -261,8 +276,8 @@ fn read_row(source: &mut Source<'_>, step: Step) -> Option<Timeline<Moment>> {
 
 impl Moment {
     fn put(&self, bytes: &mut Vec<u8>) {
-        let Figures { requests, errors, interrupted, bytes: received, elapsed_us, minimum_us, maximum_us } =
-            self.figures;
+        let Figures { requests, errors, interrupted, bytes: _, elapsed_us, minimum_us, maximum_us } = self.figures;
+        let received = self.bytes.unwrap_or(UNTOLD);
         let width = maximum_us - minimum_us;
         for number in [requests, errors, interrupted, received, elapsed_us, minimum_us, width, self.user_seconds] {
             leb128::put(number, bytes);
@@ -273,18 +288,20 @@ impl Moment {
     }
 
     fn read(source: &mut Source<'_>) -> Option<Self> {
-        let mut count = || source.number().filter(|count| *count <= MAXIMUM_COUNT);
-        let (requests, errors, interrupted, bytes) = (count()?, count()?, count()?, count()?);
+        let mut number = |maximum: u64| source.number().filter(|number| *number <= maximum);
+        let (requests, errors, interrupted) = (number(MAXIMUM_COUNT)?, number(MAXIMUM_COUNT)?, number(MAXIMUM_COUNT)?);
+        let bytes = Some(number(UNTOLD)?).filter(|bytes| *bytes != UNTOLD);
+        let mut count = || number(MAXIMUM_COUNT);
         let (elapsed_us, minimum_us, width, user_seconds) = (count()?, count()?, count()?, count()?);
         let maximum_us = minimum_us + width;
-        let measures = errors | bytes | elapsed_us | maximum_us;
+        let measures = errors | bytes.unwrap_or(UNTOLD) | elapsed_us | maximum_us;
         if maximum_us > HIGHEST_US || errors > requests || requests == 0 && measures > 0 {
             return None;
         }
-        let figures = Figures { requests, errors, interrupted, bytes, elapsed_us, minimum_us, maximum_us };
+        let figures = Figures { requests, errors, interrupted, bytes: 0, elapsed_us, minimum_us, maximum_us };
         let elapsed =
             if requests > 0 { CoarseHistogram::from_bytes(source.counted()?)? } else { CoarseHistogram::default() };
-        Some(Self { figures, user_seconds, elapsed })
+        Some(Self { figures, bytes, user_seconds, elapsed })
     }
 }
 

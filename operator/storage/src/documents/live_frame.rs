@@ -58,8 +58,9 @@ pub struct FrameFigures {
 pub struct FrameScope {
     /// Active virtual users in the last second of the interval; 0 where no engine reports them.
     pub users: u64,
-    /// Bytes received.
-    pub bytes: u64,
+    /// Bytes received; absent where an engine does not tell them of every request (k6, Molotov).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// Figures of all its requests.
     #[serde(flatten)]
     pub figures: FrameFigures,
@@ -253,7 +254,11 @@ mod tests {
     }
 
     fn scope() -> impl Strategy<Value = FrameScope> {
-        (any::<[u64; 2]>(), figures()).prop_map(|([users, bytes], figures)| FrameScope { users, bytes, figures })
+        (any::<u64>(), proptest::option::of(any::<u64>()), figures()).prop_map(|(users, bytes, figures)| FrameScope {
+            users,
+            bytes,
+            figures,
+        })
     }
 
     /// Texts of strangers: any characters, and those that JSON writes longest.
@@ -324,7 +329,7 @@ mod tests {
             p99_us: time,
             max_us: time,
         };
-        let scope = |requests| FrameScope { users: 5_000, bytes: requests * 30_000, figures: figures(requests) };
+        let scope = |requests| FrameScope { users: 5_000, bytes: Some(requests * 30_000), figures: figures(requests) };
         let regions = ["ap-southeast-1", "ca-central-1", "eu-central-1", "us-east-1", "us-west-2"];
         let frame = LiveFrame {
             version: LIVE_FRAME_VERSION,

@@ -26,6 +26,14 @@ pub enum IotError {
         /// IoT Core's words.
         words: String,
     },
+    /// It did not answer in time.
+    #[error("failed to {operation}: IoT Core did not answer in time ({words}); this passes or the endpoint is wrong")]
+    TimedOut {
+        /// What was tried.
+        operation: &'static str,
+        /// What happened.
+        words: String,
+    },
     /// It could not be reached, or failed.
     #[error("failed to {operation}: IoT Core does not answer ({words}); this passes or the endpoint is wrong")]
     Unavailable {
@@ -49,7 +57,7 @@ impl IotError {
     #[must_use]
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::Throttled { .. } | Self::Unavailable { .. } => FailureClass::Transient,
+            Self::Throttled { .. } | Self::TimedOut { .. } | Self::Unavailable { .. } => FailureClass::Transient,
             Self::Denied { .. } | Self::Refused { .. } => FailureClass::NeedsChange,
         }
     }
@@ -65,6 +73,14 @@ where
         Some(message) => format!("{code}: {message}"),
         None => DisplayErrorContext(error).to_string(),
     };
+    let timed_out = match error {
+        SdkError::TimeoutError(_) => true,
+        SdkError::DispatchFailure(failure) => failure.is_timeout(),
+        _ => false,
+    };
+    if timed_out {
+        return IotError::TimedOut { operation, words };
+    }
     let status = error.raw_response().map(|response| response.status().as_u16());
     match (code, status) {
         ("ThrottlingException", _) | (_, Some(429)) => IotError::Throttled { operation, words },

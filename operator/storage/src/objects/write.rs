@@ -216,6 +216,33 @@ impl ObjectStore {
         request.send().await.map(|_| ()).map_err(|error| self.error("delete", key, &error))
     }
 
+    /// Deletes objects; those that are not there count as deleted.
+    ///
+    /// # Errors
+    /// As the storage answers; some may be deleted then.
+    pub async fn delete_all(&self, keys: &[&str]) -> Result<(), ObjectError> {
+        for keys in keys.chunks(DELETE_BATCH) {
+            let first = keys.first().copied().unwrap_or_default();
+            let mut batch = Delete::builder().quiet(true);
+            for key in keys {
+                let identifier = ObjectIdentifier::builder().key(*key).build();
+                batch = batch.objects(identifier.map_err(|error| self.error_of_build("delete", key, &error))?);
+            }
+            let batch = batch.build().map_err(|error| self.error_of_build("delete", first, &error))?;
+            let request = self.client.delete_objects().bucket(&self.bucket).delete(batch);
+            let answer = request.send().await.map_err(|error| self.error("delete objects from", first, &error))?;
+            if let Some(error) = answer.errors().first() {
+                return Err(ObjectError::Refused {
+                    operation: "delete",
+                    location: self.location(error.key().unwrap_or(first)),
+                    code: error.code().unwrap_or_default().to_owned(),
+                    words: error.message().unwrap_or_default().to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes everything below a prefix and returns the number of objects. Repeating it is harmless.
     ///
     /// # Errors
@@ -230,22 +257,8 @@ impl ObjectStore {
             if page.objects.is_empty() {
                 return Ok(deleted);
             }
-            let mut batch = Delete::builder().quiet(true);
-            for object in &page.objects {
-                let identifier = ObjectIdentifier::builder().key(&object.key).build();
-                batch = batch.objects(identifier.map_err(|error| self.error_of_build("delete", prefix, &error))?);
-            }
-            let batch = batch.build().map_err(|error| self.error_of_build("delete", prefix, &error))?;
-            let request = self.client.delete_objects().bucket(&self.bucket).delete(batch);
-            let answer = request.send().await.map_err(|error| self.error("delete below", prefix, &error))?;
-            if let Some(error) = answer.errors().first() {
-                return Err(ObjectError::Refused {
-                    operation: "delete",
-                    location: self.location(error.key().unwrap_or(prefix)),
-                    code: error.code().unwrap_or_default().to_owned(),
-                    words: error.message().unwrap_or_default().to_owned(),
-                });
-            }
+            let keys: Vec<&str> = page.objects.iter().map(|object| object.key.as_str()).collect();
+            self.delete_all(&keys).await?;
             deleted += page.objects.len() as u64;
             if !page.truncated {
                 return Ok(deleted);

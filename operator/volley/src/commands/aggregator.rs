@@ -31,6 +31,9 @@ pub struct Arguments {
     /// Address of the live figures: /v1/frames, /v1/stream and /healthz.
     #[arg(long, env = "VOLLEY_LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+    /// Address of /metrics; without one it is not served.
+    #[arg(long, env = "VOLLEY_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
     /// IoT Core.
     #[command(flatten)]
     pub iot: IotArguments,
@@ -58,7 +61,8 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CommandError> {
         Some(client)
     };
     let shutdown = signals::requested(signals::shutdown().map_err(CommandError::signals)?);
-    let outlets = Outlets { listen: arguments.listen, iot: arguments.iot.connect(&storage).await.map(Arc::new) };
+    let iot = arguments.iot.connect(&storage).await.map(Arc::new);
+    let outlets = Outlets { listen: arguments.listen, metrics: arguments.metrics_listen, iot };
     let settings = Settings { run_uid: arguments.run_uid, patience: arguments.patience, outlets };
     let aggregated = volley_aggregator::run(settings, store, results, client, shutdown)
         .await

@@ -54,7 +54,7 @@ pub(crate) fn live_frame(seq: i64) -> LiveFrame {
         p99_us: Some(52_160),
         max_us: Some(74_000),
     };
-    let scope = |users, figures| FrameScope { users, bytes: 1_000, figures };
+    let scope = |users, figures| FrameScope { users, bytes: Some(1_000), figures };
     let label = |label: &str, figures| FrameLabel { label: label.into(), transaction: false, figures };
     LiveFrame {
         version: LIVE_FRAME_VERSION,

@@ -17,6 +17,9 @@ const BACKOFF_LIMIT: i32 = 6;
 /// Port of the live figures; `volley watch` finds it by its name.
 const LIVE_PORT: i32 = 8080;
 const LIVE_PORT_NAME: &str = "live";
+/// Port of the metrics. It is not that of the figures, so that a network policy can let a scraper in to it alone.
+const METRICS_PORT: i32 = 8081;
+const METRICS_PORT_NAME: &str = "metrics";
 /// Dead-man switch: a Job that nobody cleans goes after this.
 const TTL_SECONDS: i32 = 3600;
 
@@ -30,11 +33,7 @@ pub fn aggregator_job(definition: &Definition, settings: &Settings) -> Job {
         image_pull_policy: Some(settings.image_pull_policy.as_str().to_owned()),
         args: Some(vec!["aggregator".to_owned()]),
         env: Some(aggregator_env(definition, settings)),
-        ports: Some(vec![ContainerPort {
-            name: Some(LIVE_PORT_NAME.to_owned()),
-            container_port: LIVE_PORT,
-            ..ContainerPort::default()
-        }]),
+        ports: Some(vec![port(LIVE_PORT_NAME, LIVE_PORT), port(METRICS_PORT_NAME, METRICS_PORT)]),
         resources: Some(settings.aggregator.resources.clone()),
         security_context: Some(container_security(VOLLEY_USER_ID)),
         volume_mounts: Some(vec![mount("tmp", "/tmp", false)]),
@@ -73,6 +72,10 @@ pub fn aggregator_job(definition: &Definition, settings: &Settings) -> Job {
     }
 }
 
+fn port(name: &str, number: i32) -> ContainerPort {
+    ContainerPort { name: Some(name.to_owned()), container_port: number, ..ContainerPort::default() }
+}
+
 fn aggregator_env(definition: &Definition, settings: &Settings) -> Vec<EnvVar> {
     let storage = &settings.storage;
     let mut variables = vec![
@@ -81,6 +84,7 @@ fn aggregator_env(definition: &Definition, settings: &Settings) -> Vec<EnvVar> {
         env("VOLLEY_TABLE", &storage.table),
         env("AWS_REGION", &storage.region),
         env("VOLLEY_LISTEN", format!("0.0.0.0:{LIVE_PORT}")),
+        env("VOLLEY_METRICS_LISTEN", format!("0.0.0.0:{METRICS_PORT}")),
     ];
     if let Some(iot) = &settings.aggregator.iot {
         variables.push(env("VOLLEY_IOT", "true"));

@@ -124,7 +124,7 @@ mod tests {
     use connection::AggregatorStream;
     use tokio::net::{TcpListener, TcpStream};
     use volley_aggregator::feed::board::Board;
-    use volley_aggregator::feed::server;
+    use volley_aggregator::feed::server::{self, Limits};
 
     /// A stream that was written down; after its last bytes it is closed, or silent.
     struct Written {
@@ -253,8 +253,10 @@ mod tests {
         let served = async {
             tokio::join!(reader, run);
         };
+        let limits = Limits::default();
+        let router = server::router(board.clone(), Arc::default(), limits);
         tokio::select! {
-            () = server::serve(listener, server::router(board.clone()), std::future::pending()) => {}
+            () = server::serve(listener, router, limits, std::future::pending()) => {}
             served = tokio::time::timeout(Duration::from_secs(20), served) => served.unwrap(),
         }
         assert_eq!(live.borrow().trouble, None);
