@@ -1,8 +1,8 @@
 """What Linux tells of this container's control group: processor time, throttling, memory.
 
-Both versions of control groups are known (kernel documentation: cgroup-v1/cpuacct.rst, sched-bwc.rst, cgroup-v1/memory.rst, cgroup-v2.rst), and
-both ways in which a container sees them: its own group as the root of the mount, or the machine's tree with the way to its own
-group in /proc/self/cgroup. What cannot be read is `None`, never zero.
+Both versions of control groups are known (Linux' documentation: cgroup-v1/cpuacct.rst, sched-bwc.rst, cgroup-v1/memory.rst,
+cgroup-v2.rst), and both ways in which a container sees them: its own group as the root of the mount, or the machine's tree with
+the way to its own group in /proc/self/cgroup. What cannot be read is `None`, never zero.
 """
 
 import os

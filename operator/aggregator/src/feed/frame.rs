@@ -204,7 +204,15 @@ fn generators(generators: Generators) -> FrameGenerators {
             throttled_ppm: load.throttled_ppm,
             memory_ppm: load.memory_ppm,
         });
-    FrameGenerators { measured, saturated, named: named.collect(), max_cpu_ppm: highest.cpu_ppm, late_samples }
+    FrameGenerators {
+        measured,
+        saturated,
+        named: named.collect(),
+        max_cpu_ppm: highest.cpu_ppm,
+        max_throttled_ppm: highest.throttled_ppm,
+        max_memory_ppm: highest.memory_ppm,
+        late_samples,
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const LIMIT: u64 = 16 << 20;
 /// Bytes that one look reads at most, so that sample files are not kept waiting.
 const LOOK: u64 = 1 << 20;
 /// Bytes read at a time.
-const BUFFER: usize = 16 << 10;
+const BUFFER: usize = 8 << 10;
 
 /// The file, how far it was read, and what it says. What is kept of it does not grow.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ impl HealthFile {
         let mut warnings = Vec::new();
         let lines = self.lines.malformed().saturating_add(self.disordered);
         if lines > 0 {
-            warnings.push(format!("{lines} lines of {PATH} make no sense and are left out"));
+            warnings.push(format!("{lines} lines of {PATH} make no sense or are out of order and are left out"));
         }
         if self.offset >= LIMIT {
             warnings.push(format!("{PATH} was read only up to byte {}", self.offset));
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(
             health.warnings(),
             [
-                "3 lines of status/health.csv make no sense and are left out",
+                "3 lines of status/health.csv make no sense or are out of order and are left out",
                 "its use of the processor was not measured, so nobody knows whether it was saturated"
             ]
         );

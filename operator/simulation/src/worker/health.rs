@@ -1,5 +1,7 @@
 //! What the main container says of itself, a row a second: a share of one processor, and a third of its memory.
 
+use std::fmt::Write as _;
+
 use volley_stats::health::{CpuTime, HEADER, HealthRow, MemoryUse, Throttling};
 
 /// A second in microseconds.
@@ -33,7 +35,8 @@ impl Health {
                 throttling: Some(Throttling { periods: 10, throttled_periods: 0, throttled_us: 0 }),
                 memory: Some(MemoryUse { used_bytes: MEMORY_LIMIT / 3, limit_bytes: Some(MEMORY_LIMIT) }),
             };
-            lines.push_str(&format!("{row}\n"));
+            // Writing to a String cannot fail.
+            let _ = writeln!(lines, "{row}");
             self.next += 1;
         }
         lines

@@ -11,7 +11,7 @@
 //! | cause | limit | why this one |
 //! |---|---|---|
 //! | processor | [`CPU_PPM`] of what it may use | queueing theory: at 90 % use a single queue waits nine times its service time (M/M/1: ρ / (1 − ρ)) |
-//! | throttling | [`THROTTLED_PPM`] of the scheduler's periods | each throttled period stands still for up to 100 ms, however low the mean use is; a quarter of the periods is what Kubernetes' own alert `CPUThrottlingHigh` takes |
+//! | throttling | [`THROTTLED_PPM`] of the scheduler's periods | each throttled period stands still for up to 100 ms, however low the mean use is; a quarter of the periods is where the alert `CPUThrottlingHigh` of kubernetes-mixin begins |
 //! | memory | [`MEMORY_PPM`] of its limit | what can be reclaimed is not counted, so the next allocation reclaims, swaps or is killed |
 //!
 //! Shorter peaks change few requests: a class is loaded, a garbage collection runs, users begin. What a neighbour on the same node takes

@@ -70,7 +70,7 @@ impl HealthRow {
         let mut numbers = [None; FIELDS];
         let mut fields = std::str::from_utf8(line).ok()?.split(',');
         for number in &mut numbers {
-            *number = parse_number(fields.next()?)?;
+            *number = parse_number(fields.next()?).ok()?;
         }
         if fields.next().is_some() {
             return None;
@@ -106,14 +106,18 @@ impl HealthRow {
     }
 }
 
-/// A field: a number, or nothing. None where it is neither.
-fn parse_number(field: &str) -> Option<Option<u64>> {
+/// A field that is neither a number nor empty.
+struct NoNumber;
+
+/// The number of a field; none where it is empty.
+fn parse_number(field: &str) -> Result<Option<u64>, NoNumber> {
     if field.is_empty() {
-        return Some(None);
+        return Ok(None);
     }
     // `parse` takes a sign, which nobody writes.
     let digits = field.bytes().all(|byte| byte.is_ascii_digit());
-    field.parse().ok().filter(|number| digits && *number <= MAXIMUM_COUNT).map(Some)
+    let number = field.parse().ok().filter(|number| digits && *number <= MAXIMUM_COUNT);
+    number.map(Some).ok_or(NoNumber)
 }
 
 /// The line of a row, without its end.

@@ -155,6 +155,13 @@ pub struct FrameGenerators {
     /// The largest use by a worker of the processor time that it may use, in parts per million; absent: not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_cpu_ppm: Option<u64>,
+    /// The largest share of the scheduler's periods in which its processor limit made a worker wait; absent: not measured, or there is no
+    /// limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_throttled_ppm: Option<u64>,
+    /// The largest use by a worker of its memory limit; absent: not measured, or there is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_memory_ppm: Option<u64>,
     /// Samples of earlier seconds that came in the interval, too late for the frames of their seconds. They are in the course and in the
     /// result.
     pub late_samples: u64,
@@ -328,13 +335,17 @@ mod tests {
                 memory_ppm,
             },
         );
-        let generators = (any::<[u32; 2]>(), vec(saturated, 0..10), any::<Option<u64>>(), any::<u64>()).prop_map(
-            |([measured, saturated], named, max_cpu_ppm, late_samples)| FrameGenerators {
-                measured,
-                saturated,
-                named,
-                max_cpu_ppm,
-                late_samples,
+        let generators = (any::<[u32; 2]>(), vec(saturated, 0..10), any::<[Option<u64>; 3]>(), any::<u64>()).prop_map(
+            |([measured, saturated], named, [max_cpu_ppm, max_throttled_ppm, max_memory_ppm], late_samples)| {
+                FrameGenerators {
+                    measured,
+                    saturated,
+                    named,
+                    max_cpu_ppm,
+                    max_throttled_ppm,
+                    max_memory_ppm,
+                    late_samples,
+                }
             },
         );
         (
@@ -414,7 +425,13 @@ mod tests {
                 })
                 .collect(),
             workers: FrameWorkers { expected: 1_000, reported: 1_000, behind: vec![] },
-            generators: FrameGenerators { measured: 1_000, max_cpu_ppm: Some(815_000), ..FrameGenerators::default() },
+            generators: FrameGenerators {
+                measured: 1_000,
+                max_cpu_ppm: Some(815_000),
+                max_throttled_ppm: Some(112_345),
+                max_memory_ppm: Some(512_345),
+                ..FrameGenerators::default()
+            },
         };
         let bytes = frame.encode().unwrap().len();
         assert!(bytes < 5_000, "{bytes} bytes");
