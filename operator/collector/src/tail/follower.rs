@@ -143,7 +143,7 @@ impl Follower {
     /// Samples so far that came after their second was told; `None`: nothing is told.
     #[must_use]
     pub fn late_samples(&self) -> Option<u64> {
-        self.sinks.frames.as_ref().map(FrameRecorder::late)
+        self.sinks.frames.as_ref().map(FrameRecorder::late_samples)
     }
 
     /// What was recorded so far.

@@ -75,7 +75,7 @@ impl FrameRecorder {
 
     /// Samples so far that came after their second was closed.
     #[must_use]
-    pub fn late(&self) -> u64 {
+    pub fn late_samples(&self) -> u64 {
         self.late_in_all
     }
 

@@ -282,7 +282,7 @@ fn a_frame_tells_once_how_many_samples_came_late_and_how_loaded_the_worker_was()
     assert_eq!((frame.late, frame.load), (2, Some(load(970_000, true))));
     assert_eq!(Frame::decode(&frame.encode()).as_ref(), Ok(&frame));
     let next = recorder.close(FIRST + 4).unwrap();
-    assert_eq!((next.late, next.load, recorder.late()), (0, None, 2));
+    assert_eq!((next.late, next.load, recorder.late_samples()), (0, None, 2));
     assert_eq!(
         next.encode().len() + 6,
         Frame { load: Some(load(5, false)), ..next.clone() }.encode().len(),
