@@ -108,15 +108,15 @@ mod tests {
         WorkerResult { health, ..coverage::nothing_of("eu", index, Some(format!("pod-{index}")), "") }
     }
 
-    fn saturated_for(seconds: u64) -> Option<WorkerHealth> {
+    fn saturated_for(seconds: u64) -> WorkerHealth {
         let first = spell(0, seconds, SaturationCause::Cpu, 973_000);
         let saturation = Some(WorkerSaturation { seconds, spells: 1, first, longest: first });
-        Some(WorkerHealth { saturation, ..WorkerHealth::default() })
+        WorkerHealth { saturation, ..WorkerHealth::default() }
     }
 
     #[test]
     fn a_saturated_worker_is_named_with_its_second_and_what_to_do() {
-        let workers = [worker(0, None), worker(1, Some(WorkerHealth::default())), worker(3, saturated_for(14))];
+        let workers = [worker(0, None), worker(1, Some(WorkerHealth::default())), worker(3, Some(saturated_for(14)))];
         assert_eq!(
             warnings(&workers),
             [
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn of_many_saturated_workers_the_worst_are_named_and_the_rest_is_counted() {
-        let workers: Vec<_> = (0..100).map(|index| worker(index, saturated_for(u64::from(index) + 3))).collect();
+        let workers: Vec<_> = (0..100).map(|index| worker(index, Some(saturated_for(u64::from(index) + 3)))).collect();
         let lines = warnings(&workers);
         assert_eq!(lines.len(), NAMED + 2);
         assert!(lines[0].starts_with("100 of 100 workers were saturated"), "{}", lines[0]);
