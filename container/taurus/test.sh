@@ -10,7 +10,7 @@ cd "$here"
 
 modules=("$@")
 # The longest first.
-[ ${#modules[@]} -gt 0 ] || modules=(test_executors test_launch test_locust test_k6 test_jmeter test_parts test_k6_parts test_space test_words test_documents test_outcome)
+[ ${#modules[@]} -gt 0 ] || modules=(test_executors test_launch test_locust test_k6 test_jmeter test_parts test_k6_parts test_space test_health test_words test_documents test_outcome)
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

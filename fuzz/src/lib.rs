@@ -8,6 +8,7 @@
 
 pub mod binary;
 pub mod final_stats;
+pub mod health;
 pub mod json;
 pub mod pieces;
 pub mod samples;
@@ -53,6 +54,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("samples_taurus", samples::taurus),
     ("final_stats", final_stats::report),
     ("frame", binary::frame),
+    ("health", health::rows),
     ("live_series", binary::live_series),
     ("histogram", binary::histogram),
     ("worker_file", binary::worker_file),

@@ -3,6 +3,9 @@
 import os
 import signal
 import unittest
+from datetime import datetime
+
+from volley_worker.health import HEADER
 
 from .worker import FAKE_JMETER, WorkerTest, plan
 
@@ -166,6 +169,26 @@ class WithAStandIn(WorkerTest):
         except OSError:
             return False
         return b"bzt.cli" in line and str(self.work).encode() in line
+
+    def test_each_second_of_the_load_has_a_row_of_this_machines_control_group(self) -> None:
+        self.run_fake(hold="5s", FAKE_JMETER_SECONDS="5")
+        self.until_prepared()
+        health = self.work / "status" / "health.csv"
+        self.assertFalse(health.exists(), "nothing is told before the gate opens")
+        self.open_gate()
+        self.assertEqual(self.leave(), 0)
+        header, *lines = health.read_text().splitlines()
+        self.assertEqual(header, HEADER)
+        rows = [[int(field) if field else None for field in line.split(",")] for line in lines]
+        self.assertGreaterEqual(len(rows), 4)
+        released = datetime.fromisoformat(self.status("released.json")["at"]).timestamp()
+        ended = datetime.fromisoformat(self.status("ended.json")["at"]).timestamp()
+        for (second, span, used, available, *_), after in zip(rows, [*rows[1:], None], strict=True):
+            self.assertTrue(released - 1 <= second <= ended, second)
+            self.assertTrue(after is None or second < after[0], "each second once")
+            self.assertTrue(0 < used <= 1.5 * available and 500_000 <= span < 30_000_000, (span, used, available))
+        memory = [row[7] for row in rows]
+        self.assertTrue(all(each is not None and each > 1 << 20 for each in memory), memory)
 
     def test_every_sample_of_a_fixed_rate_is_in_file_and_summary(self) -> None:
         self.run_fake(hold="3s", FAKE_JMETER_RATE="500", FAKE_JMETER_ERRORS="10", FAKE_JMETER_SECONDS="3")

@@ -76,6 +76,10 @@ class Work:
         return self.status / "released.json"
 
     @property
+    def health(self) -> Path:
+        return self.status / "health.csv"
+
+    @property
     def failed(self) -> Path:
         return self.status / "failed.json"
 

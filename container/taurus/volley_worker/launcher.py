@@ -21,6 +21,7 @@ from . import configuration, documents, processes, words, workspace
 from .checks import SAMPLE_FILES
 from .documents import DocumentError, Launch
 from .folders import Folders, read_versions
+from .health import Health
 from .outcome import ExitCode, Seen, decide
 from .output import Output
 
@@ -139,6 +140,7 @@ class Launcher:
         pipe = taurus.stdout.fileno()
         os.set_blocking(pipe, False)
         stop = StopOrder(self.limits)
+        health = Health(self.folders, output.note)
         with selectors.DefaultSelector() as selector:
             selector.register(pipe, selectors.EVENT_READ)
             while (code := self.reaper.exit_code(taurus.pid)) is None:
@@ -147,7 +149,9 @@ class Launcher:
                 elif selector.select(self.limits.poll) and not drain(pipe, output):
                     selector.unregister(pipe)  # Taurus closed its output, but runs on
                 self.reaper.reap()
+                health.look(time.time(), time.monotonic())
                 self._carry_out(stop.next(time.monotonic(), self._asked(), self.evicted, output.shutting_down), taurus.pid, output)
+        health.close()
         drain(pipe, output)
         left = processes.end_all(self.reaper, self.limits.leftovers)
         drain(pipe, output)

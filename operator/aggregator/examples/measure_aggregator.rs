@@ -295,6 +295,7 @@ async fn upload_worker(objects: &ObjectStore, attempt: WorkerAttempt, uploaded: 
         stopped: None,
         counters: uploaded.counters.clone(),
         frames: None,
+        health: None,
         sample_files: Vec::new(),
         objects: digests,
         warnings: Vec::new(),

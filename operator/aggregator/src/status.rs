@@ -1,5 +1,7 @@
 //! What the aggregator says in the run's status: `result` and `live`, and nothing else.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
@@ -72,6 +74,12 @@ pub fn summary(document: &ResultDocument, location: &str) -> RunResult {
 pub fn live(document: &ResultDocument, close_at: Timestamp) -> LiveFigures {
     let interval_us = document.interval.map_or(0, |interval| interval.length_us());
     let totals = &document.totals;
+    let health = || document.workers.iter().filter_map(|worker| Some((worker, worker.health.as_ref()?)));
+    let highest_cpu = health().filter_map(|(_, health)| health.cpu_max_ppm).max();
+    // Of several pods of a worker one is enough.
+    let saturated = health().filter(|(_, health)| health.saturation.is_some());
+    let saturated: BTreeSet<_> = saturated.map(|(worker, _)| (&worker.target, worker.index)).collect();
+    let saturated = i64::try_from(saturated.len()).unwrap_or(i64::MAX);
     LiveFigures {
         at: Time(whole_second(document.interval.map_or(close_at, |interval| interval.to))),
         users: signed(document.peak_users.unwrap_or(0)),
@@ -80,6 +88,8 @@ pub fn live(document: &ResultDocument, close_at: Timestamp) -> LiveFigures {
         p50: totals.p50_us.map(time_us),
         p95: totals.p95_us.map(time_us),
         p99: totals.p99_us.map(time_us),
+        highest_worker_cpu: highest_cpu.map(|share| ratio(share, 1_000_000)),
+        saturated_workers: Some(saturated).filter(|saturated| *saturated > 0),
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use volley_storage::ObjectStore;
-use volley_storage::documents::Definition;
+use volley_storage::documents::{Definition, WorkerHealth};
 use volley_storage::keys::WorkerAttempt;
 
 use crate::tail::{Snapshot, Tail};
@@ -74,8 +74,10 @@ async fn write(
     seen: &Seen,
 ) {
     // The tail has ended: there is a delivery instead.
-    let Ok(Snapshot { at, histograms, series, measured, files, warnings }) = snapshot.await else { return };
-    let statement = Statement { definition, worker, seen, measured, sample_files: files, warnings };
+    let Ok(snapshot) = snapshot.await else { return };
+    let Snapshot { at, histograms, series, measured, files, health, late_samples, warnings } = snapshot;
+    let health = WorkerHealth::new(health.as_ref(), late_samples, &measured.own_errors);
+    let statement = Statement { definition, worker, seen, measured, health, sample_files: files, warnings };
     let objects = [("histograms", histograms), ("series", series)];
     if let Err(error) = checkpoints.lock().await.write(statement, objects, at).await {
         tracing::warn!(%error, "the checkpoint was not written; the next one is due in {} s", PERIOD.as_secs());

@@ -95,6 +95,9 @@ struct Play {
     /// Samples of a thousand that fail, on average
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(0..=1000), value_name = "NUMBER")]
     failures_per_thousand: u16,
+    /// Share of its processor time that each worker says it uses, in thousandths; from 900 on it is saturated
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u16).range(0..=2000), value_name = "NUMBER")]
+    cpu_per_thousand: u16,
     /// Decides all random numbers
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     seed: u64,
@@ -108,6 +111,7 @@ impl Play {
             labels: self.labels,
             mean_response: Duration::from_millis(self.mean_response.milliseconds()),
             failures_per_thousand: self.failures_per_thousand,
+            cpu_per_thousand: self.cpu_per_thousand,
             seed: self.seed,
         }
     }

@@ -14,7 +14,7 @@ use volley_collector::Settings;
 use volley_simulation::outline::Outline;
 use volley_simulation::worker::{Behaviour, ExitCode, Generator, Place, Played, Sample, Worker, play};
 use volley_storage::documents::{
-    CloseDecision, ClosedWorker, DOCUMENT_VERSION, Manifest, ResultDocument, StopDecision, StopReason,
+    CloseDecision, ClosedWorker, DOCUMENT_VERSION, Manifest, ResultDocument, SaturationCause, StopDecision, StopReason,
 };
 use volley_storage::embedded::Server;
 use volley_storage::keys::{self, WorkerAttempt};
@@ -52,6 +52,10 @@ impl Scene {
     }
 
     fn begin(&mut self, attempt: WorkerAttempt) {
+        self.begin_as(attempt, behaviour());
+    }
+
+    fn begin_as(&mut self, attempt: WorkerAttempt, behaviour: Behaviour) {
         let settings = Settings {
             run_uid: RUN.into(),
             worker: attempt.clone(),
@@ -61,7 +65,7 @@ impl Scene {
             work_dir: "replaced".into(),
         };
         let objects = self.storage.objects_of_run(RUN);
-        let worker = Worker { settings, objects, behaviour: behaviour(), grace: LONGEST };
+        let worker = Worker { settings, objects, behaviour, grace: LONGEST };
         let (place, terminated) = (Place::new(self.place.path()).unwrap(), self.never.subscribe());
         self.prepared.push(place.work().join("status/prepared.json"));
         self.workers.spawn(async move { (attempt, play(worker, &place, terminated).await) });
@@ -172,6 +176,39 @@ async fn three_workers_come_to_the_result_that_their_samples_give() {
         let row = document.labels.iter().find(|row| row.target.is_none() && row.label == label).unwrap();
         assert_eq!(row.figures.requests, expected);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saturated_worker_is_a_warning_with_worker_and_second() {
+    let mut scene = Scene::new(6).await;
+    let [calm, saturated, other] = scene.outline.attempts().try_into().expect("three workers");
+    scene.begin(calm.clone());
+    scene.begin_as(saturated.clone(), Behaviour { cpu_per_thousand: 970, ..behaviour() });
+    scene.begin(other);
+    scene.start().await;
+    let played = scene.ends().await;
+    let document = scene.result().await;
+    let row = |attempt: &WorkerAttempt| {
+        let mut rows = document.workers.iter();
+        rows.find(|row| row.target == attempt.target && row.index == attempt.index).unwrap().health.clone().unwrap()
+    };
+    let health = row(&calm);
+    assert_eq!((health.cpu_max_ppm, health.memory_limit_bytes), (Some(300_000), Some(1 << 30)));
+    assert_eq!((health.saturation, health.own_errors), (None, 0));
+    let health = row(&saturated);
+    assert!((5..=6).contains(&health.measured_seconds), "{health:?}");
+    assert_eq!((health.cpu_mean_ppm, health.cpu_available_milli), (Some(970_000), Some(1_000)));
+    let saturation = health.saturation.unwrap();
+    let released_s = played[&saturated].moments.released.unwrap().as_second();
+    let spell = saturation.first;
+    assert_eq!((saturation.spells, spell.from.as_second()), (1, released_s));
+    assert_eq!((spell.cause, spell.seconds), (SaturationCause::Cpu, health.measured_seconds));
+    let warnings: Vec<_> = document.warnings.iter().filter(|warning| !warning.contains("clock")).collect();
+    let [all, one] = warnings[..] else { panic!("{:?}", document.warnings) };
+    assert!(all.starts_with("1 of 3 workers were saturated: response times and rates may be theirs"), "{all}");
+    let expected =
+        format!("worker eu/1: CPU at up to 97% of what it may use for {} s from {}", spell.seconds, spell.from);
+    assert_eq!(*one, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@
 //! * [`series`] keeps the same over time, in points that grow longer as the run does.
 //! * [`recorder`] fills both from samples, with the bounds of a worker.
 //! * [`frame`] is what a worker measured in a few seconds, while the load runs.
+//! * [`health`] says whether a worker had what it needed.
 //! * [`mod@file`] is the byte format in which a worker hands its collection to the aggregator.
 //! * [`thresholds`] judges what was measured.
 //! * [`final_stats`] reads Taurus' own summary and compares it with ours.
@@ -20,6 +21,7 @@
 pub mod file;
 pub mod final_stats;
 pub mod frame;
+pub mod health;
 pub mod histogram;
 mod leb128;
 pub mod percentile;

@@ -210,7 +210,7 @@ impl std::fmt::Debug for Board {
 #[cfg(test)]
 pub(crate) mod sample {
     use super::*;
-    use volley_storage::documents::{FrameFigures, FrameScope, FrameWorkers};
+    use volley_storage::documents::{FrameFigures, FrameGenerators, FrameScope, FrameWorkers};
 
     pub(crate) fn frame(seq: i64) -> LiveFrame {
         LiveFrame {
@@ -225,6 +225,7 @@ pub(crate) mod sample {
             labels_total: 0,
             errors: vec![],
             workers: FrameWorkers::default(),
+            generators: FrameGenerators::default(),
         }
     }
 

@@ -9,11 +9,11 @@ use volley_stats::frame::Responses;
 use volley_stats::statistics::{ErrorGroups, LabelKey};
 use volley_stats::{Percentile, SampleKind};
 use volley_storage::documents::{
-    FRAME_ERRORS, FRAME_LABELS, FRAME_WORKERS_BEHIND, FrameError, FrameFigures, FrameLabel, FrameScope, FrameWorker,
-    FrameWorkers, LIVE_FRAME_VERSION, LiveFrame,
+    FRAME_ERRORS, FRAME_LABELS, FRAME_WORKERS_BEHIND, FRAME_WORKERS_SATURATED, FrameError, FrameFigures,
+    FrameGenerators, FrameLabel, FrameScope, FrameWorker, FrameWorkers, LIVE_FRAME_VERSION, LiveFrame, SaturatedWorker,
 };
 
-use crate::live::{ClosedSecond, Heard};
+use crate::live::{ClosedSecond, Generators, Heard, Saturated};
 use crate::measured::mean_half_up;
 
 /// Adds up closed seconds to frames.
@@ -36,6 +36,8 @@ struct Open {
     errors: ErrorGroups,
     /// Of the last second.
     workers: Heard,
+    /// Of the last second, with the late samples of all of them.
+    generators: Generators,
 }
 
 /// All regions, or one.
@@ -93,6 +95,7 @@ impl Open {
             labels: BTreeMap::new(),
             errors: ErrorGroups::default(),
             workers: Heard::default(),
+            generators: Generators::default(),
         }
     }
 
@@ -111,6 +114,8 @@ impl Open {
         }
         self.errors.merge(&closed.errors);
         self.workers.clone_from(&closed.workers);
+        let late = self.generators.late.saturating_add(closed.generators.late);
+        self.generators = Generators { late, ..closed.generators.clone() };
     }
 
     fn frame(self, run_uid: &str, interval: u32) -> LiveFrame {
@@ -148,6 +153,7 @@ impl Open {
                 })
                 .collect(),
             workers: workers(self.workers),
+            generators: generators(self.generators),
         }
         .bounded()
     }
@@ -188,6 +194,27 @@ fn workers(heard: Heard) -> FrameWorkers {
     }
 }
 
+fn generators(generators: Generators) -> FrameGenerators {
+    let Generators { measured, saturated, named, highest, late: late_samples } = generators;
+    let named =
+        named.into_iter().take(FRAME_WORKERS_SATURATED).map(|Saturated { target, index, load }| SaturatedWorker {
+            target,
+            index,
+            cpu_ppm: load.cpu_ppm,
+            throttled_ppm: load.throttled_ppm,
+            memory_ppm: load.memory_ppm,
+        });
+    FrameGenerators {
+        measured,
+        saturated,
+        named: named.collect(),
+        max_cpu_ppm: highest.cpu_ppm,
+        max_throttled_ppm: highest.throttled_ppm,
+        max_memory_ppm: highest.memory_ppm,
+        late_samples,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
@@ -195,6 +222,7 @@ mod tests {
 
     use super::*;
     use crate::live::ClosedRegion;
+    use volley_stats::health::GeneratorLoad;
     use volley_stats::statistics::ErrorKey;
 
     #[derive(Clone)]
@@ -260,6 +288,21 @@ mod tests {
         made.extend(maker.finish());
         let shown: Vec<_> = made.iter().map(|frame| (frame.seq, frame.second, frame.totals.figures.requests)).collect();
         assert_eq!(shown, [(0, 4, 2), (1, 9, 5), (2, 14, 2)]);
+    }
+
+    #[test]
+    fn a_frame_says_how_loaded_the_workers_are_in_its_last_second_and_what_came_late_in_all() {
+        let load = GeneratorLoad { cpu_ppm: Some(970_000), saturated: true, ..GeneratorLoad::default() };
+        let named: Vec<_> = (0..9).map(|index| Saturated { target: "eu".into(), index, load }).collect();
+        let calm = Generators { measured: 9, late: 4, ..Generators::default() };
+        let saturated = Generators { measured: 9, saturated: 9, named, highest: load, late: 3 };
+        let mut maker = FrameMaker::new("u", 2);
+        maker.add(&ClosedSecond { generators: calm, ..closed(10, "eu", &[]) });
+        let made = maker.add(&ClosedSecond { generators: saturated, ..closed(11, "eu", &[]) });
+        let generators = &made[0].generators;
+        assert_eq!((generators.measured, generators.saturated, generators.late_samples), (9, 9, 7));
+        assert_eq!((generators.named.len(), generators.max_cpu_ppm), (FRAME_WORKERS_SATURATED, Some(970_000)));
+        assert_eq!((generators.named[0].index, generators.named[0].cpu_ppm), (0, Some(970_000)));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use volley_stats::series::LiveSeries;
 use volley_stats::statistics::{ErrorGroups, LabelKey, OTHER};
 use volley_storage::keys::WorkerAttempt;
 
+use super::generators::Said;
 use super::{BEHIND, Behind, ClosedRegion, ClosedSecond, ERROR_GROUPS, Heard, LABELS};
 
 /// Once half of the workers have told of a second, the others have the live interval and this long. Half of them, so that one whose
@@ -59,6 +60,8 @@ pub struct Merger {
     /// What is not closed yet, by second.
     open: BTreeMap<i64, OpenSecond>,
     pub(super) series: LiveSeries,
+    /// How loaded the workers are. It is in no checkpoint: the next frames say it.
+    said: Said,
     /// Up to here the series has what was merged before this process began; see [`resume`](Self::resume).
     resumed: i64,
 }
@@ -95,7 +98,8 @@ impl Merger {
     pub fn new(outline: Outline) -> Self {
         let series = LiveSeries::new(outline.workers.keys().map(String::as_str));
         let closed = outline.start_at.as_second().saturating_sub(1);
-        Self { attempts: BTreeMap::new(), closed, open: BTreeMap::new(), series, resumed: i64::MIN, outline }
+        let (attempts, open) = (BTreeMap::new(), BTreeMap::new());
+        Self { attempts, closed, open, series, said: Said::default(), resumed: i64::MIN, outline }
     }
 
     /// Goes on where a predecessor's checkpoint stood.
@@ -166,6 +170,9 @@ impl Merger {
         known.newest = known.newest.max(Some(frame.through));
         known.heard_at = known.heard_at.max(now);
         known.ended |= frame.ended;
+        if !again {
+            self.said.add(attempt, frame);
+        }
         // Seconds up to there are in the series of the predecessor.
         let after = if again { self.resumed } else { i64::MIN };
         for second in frame.seconds.iter().filter(|second| second.second > after) {
@@ -248,6 +255,7 @@ impl Merger {
             }
             closed.regions.insert(target.clone(), region);
         }
+        closed.generators = self.said.close(second, self.outline.interval_s);
         closed.errors.fold_beyond(ERROR_GROUPS);
         self.closed = second;
         let horizon = self.horizon();

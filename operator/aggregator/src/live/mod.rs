@@ -15,6 +15,7 @@
 mod abort;
 mod checkpoint;
 mod follow;
+mod generators;
 mod listing;
 mod merger;
 mod report;
@@ -32,7 +33,7 @@ pub use checkpoint::CheckpointError;
 pub use follow::{follow, merge};
 pub use merger::{Merger, Outline, WorkerHeard};
 pub use report::figures;
-pub use second::{Behind, ClosedRegion, ClosedSecond, Heard};
+pub use second::{Behind, ClosedRegion, ClosedSecond, Generators, Heard, Saturated};
 pub use sweep::all as delete_frames;
 
 use crate::metrics::Metrics;
@@ -43,6 +44,8 @@ pub const ERROR_GROUPS: usize = 100;
 pub const LABELS: usize = 500;
 /// Workers that are named because they are behind.
 pub const BEHIND: usize = 20;
+/// Workers that are named because they are saturated.
+pub const SATURATED: usize = 20;
 /// Closed seconds that a subscriber may be behind before it misses some. A second of 50 labels is about half a megabyte.
 const BACKLOG: usize = 16;
 

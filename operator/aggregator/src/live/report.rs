@@ -13,9 +13,10 @@ use volley_api::figures::{rate, ratio, time_us};
 use volley_api::load_test_run::LiveFigures;
 use volley_stats::Percentile;
 use volley_stats::frame::Responses;
+use volley_stats::health::WHOLE_PPM;
 use volley_storage::documents::Definition;
 
-use super::{ClosedSecond, Live};
+use super::{ClosedSecond, Generators, Live};
 use crate::publish;
 
 /// How often the status is written, where something has changed.
@@ -31,11 +32,14 @@ struct Window {
     length: usize,
     /// The second, its users and its requests.
     seconds: VecDeque<(i64, u64, Responses)>,
+    /// Of the newest second.
+    generators: Generators,
 }
 
 impl Window {
     fn new(interval_s: u32) -> Self {
-        Self { length: usize::try_from(interval_s.max(WINDOW_S)).unwrap_or(1), seconds: VecDeque::new() }
+        let length = usize::try_from(interval_s.max(WINDOW_S)).unwrap_or(1);
+        Self { length, seconds: VecDeque::new(), generators: Generators::default() }
     }
 
     fn add(&mut self, closed: &ClosedSecond) {
@@ -43,19 +47,20 @@ impl Window {
             self.seconds.pop_front();
         }
         self.seconds.push_back((closed.second, closed.users, closed.totals.clone()));
+        self.generators.clone_from(&closed.generators);
     }
 
     fn figures(&self) -> Option<LiveFigures> {
         let (second, users, _) = self.seconds.back()?;
         let mut requests = Responses::default();
         self.seconds.iter().for_each(|(_, _, responses)| requests.merge(responses));
-        Some(figures(*second, *users, &requests, self.seconds.len() as u64))
+        Some(figures(*second, *users, &requests, self.seconds.len() as u64, &self.generators))
     }
 }
 
-/// The figures of some seconds, of which `second` is the last, with its `users`.
+/// The figures of some seconds, of which `second` is the last, with its `users` and the load of its workers.
 #[must_use]
-pub fn figures(second: i64, users: u64, requests: &Responses, seconds: u64) -> LiveFigures {
+pub fn figures(second: i64, users: u64, requests: &Responses, seconds: u64, generators: &Generators) -> LiveFigures {
     let time = |percentile| requests.elapsed.percentile(percentile).map(time_us);
     LiveFigures {
         at: Time(Timestamp::from_second(second.saturating_add(1)).unwrap_or(Timestamp::MAX)),
@@ -65,6 +70,8 @@ pub fn figures(second: i64, users: u64, requests: &Responses, seconds: u64) -> L
         p50: time(Percentile::P50),
         p95: time(Percentile::P95),
         p99: time(Percentile::P99),
+        highest_worker_cpu: generators.highest.cpu_ppm.map(|share| ratio(share, WHOLE_PPM)),
+        saturated_workers: Some(i64::from(generators.saturated)).filter(|saturated| *saturated > 0),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use volley_stats::SampleKind;
 use volley_stats::frame::Responses;
+use volley_stats::health::GeneratorLoad;
 use volley_stats::statistics::{ErrorGroups, LabelKey};
 
 /// A second of the run that is closed: all workers that live have told of it, or were waited for long enough. What comes later
@@ -25,6 +26,8 @@ pub struct ClosedSecond {
     pub errors: ErrorGroups,
     /// Whose figures these are.
     pub workers: Heard,
+    /// How loaded the workers are that make them.
+    pub generators: Generators,
 }
 
 /// One region of it.
@@ -62,6 +65,32 @@ pub struct Behind {
     pub index: u32,
     /// The newest second that it has told of; `None`: nothing was heard of it yet.
     pub newest: Option<i64>,
+}
+
+/// How loaded the workers are, by what each has said last.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Generators {
+    /// Workers that say how loaded they are.
+    pub measured: u32,
+    /// Those of them that are saturated: their response times may be their own and not the target's.
+    pub saturated: u32,
+    /// The saturated ones, the most loaded first; at most [`SATURATED`](super::SATURATED).
+    pub named: Vec<Saturated>,
+    /// The largest shares of all workers.
+    pub highest: GeneratorLoad,
+    /// Samples that came after their second had been told, since the second that was closed before.
+    pub late: u64,
+}
+
+/// A worker that is saturated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saturated {
+    /// Name of the `RegionTarget`.
+    pub target: String,
+    /// Completion index.
+    pub index: u32,
+    /// How loaded it is.
+    pub load: GeneratorLoad,
 }
 
 impl ClosedRegion {

@@ -54,6 +54,7 @@ pub(super) fn nothing_of(target: &str, index: u32, pod_uid: Option<String>, reas
         interrupted: 0,
         bytes: Some(0),
         exit_code: None,
+        health: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cost;
 mod coverage;
+mod health;
 mod skew;
 pub mod thresholds;
 mod verdict;
@@ -144,6 +145,7 @@ fn worker(outcome: &WorkerOutcome, start: Option<&StartDecision>) -> WorkerResul
                 interrupted: manifest.counters.interrupted,
                 bytes: manifest.counters.bytes,
                 exit_code: manifest.exit_code,
+                health: manifest.health.clone(),
             }
         }
     }

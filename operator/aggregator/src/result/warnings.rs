@@ -9,7 +9,7 @@ use volley_storage::documents::{Definition, ResultDocument, StopReason, WorkerRe
 use crate::measured::Measured;
 use crate::outcome::WorkerOutcome;
 
-use super::{MAXIMUM_ERROR_GROUPS, is_measured};
+use super::{MAXIMUM_ERROR_GROUPS, health, is_measured};
 
 /// Workers that are named one by one for the same kind of warning; the rest is counted. All are in `workers`.
 const NAMED_WORKERS: usize = 20;
@@ -33,6 +33,7 @@ pub(super) fn warnings(
     warnings.extend(errors(document));
     warnings.extend(early_end(document));
     warnings.extend(left_out(document));
+    warnings.extend(health::warnings(&document.workers));
     warnings.extend(late(document));
     warnings.extend(named(document, WorkerState::Lost, "is lost"));
     warnings.extend(named(document, WorkerState::Partial, "measured less than its full time"));

@@ -168,6 +168,7 @@ pub(crate) fn manifest(
             folded_labels: 0,
         },
         frames: None,
+        health: None,
         sample_files: Vec::new(),
         objects: objects.iter().map(|(name, bytes)| ((*name).to_owned(), digest(bytes))).collect(),
         warnings: Vec::new(),

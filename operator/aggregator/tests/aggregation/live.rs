@@ -15,6 +15,7 @@ use volley_aggregator::feed::Outlets;
 use volley_aggregator::live::{self, ClosedSecond, Live, LiveSeries, Merger, Outline};
 use volley_api::LoadTestRun;
 use volley_stats::frame::EncodedFrame;
+use volley_stats::health::GeneratorLoad;
 use volley_stats::{Frame, FrameRecorder, Percentile, Sample, SampleKind};
 use volley_storage::documents::{self, ClosedWorker, LateWorkers, StartDecision};
 use volley_storage::embedded::Server;
@@ -91,7 +92,24 @@ fn close_all(merger: &mut Merger, now: Timestamp) -> Vec<ClosedSecond> {
 
 /// A frame without samples that closes seconds.
 fn silent_frame(from: i64, through: i64, ended: bool) -> Frame {
-    Frame { from: START_S + from, through: START_S + through, ended, left_out: 0, seconds: BTreeMap::new() }
+    let (from, through) = (START_S + from, START_S + through);
+    Frame { from, through, ended, left_out: 0, late: 0, load: None, seconds: BTreeMap::new() }
+}
+
+#[test]
+fn a_closed_second_says_how_loaded_the_workers_are_and_what_came_late() {
+    let mut merger = Merger::new(outline(&[("eu", 1), ("us", 1)]));
+    let load =
+        |cpu_ppm, saturated| Some(GeneratorLoad { cpu_ppm: Some(cpu_ppm), saturated, ..GeneratorLoad::default() });
+    let calm = Frame { load: load(300_000, false), late: 2, ..silent_frame(0, 0, false) };
+    let saturated = Frame { load: load(960_000, true), late: 1, ..silent_frame(0, 0, false) };
+    add(&mut merger, &attempt("eu", 0), &calm, at_ms(1_400));
+    add(&mut merger, &attempt("us", 0), &saturated, at_ms(1_400));
+    add(&mut merger, &attempt("us", 0), &saturated, at_ms(1_500));
+    let generators = merger.close(at_ms(1_500)).unwrap().generators;
+    assert_eq!((generators.measured, generators.saturated, generators.late), (2, 1, 3), "each frame once");
+    assert_eq!(generators.highest.cpu_ppm, Some(960_000));
+    assert_eq!((generators.named[0].target.as_str(), generators.named[0].index), ("us", 0));
 }
 
 #[test]

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use volley_aggregator::measured::Measured;
 use volley_aggregator::outcome::{LostAttempt, WorkerOutcome};
 use volley_api::load_test_run::Verdict;
-use volley_storage::documents::{CloseDecision, Definition, ResultDocument, StartDecision, StopReason, WorkerState};
+use volley_storage::documents::{
+    CloseDecision, Definition, ResultDocument, SaturatedSpell, SaturationCause, StartDecision, StopReason,
+    WorkerHealth, WorkerSaturation, WorkerState,
+};
 
 use crate::fixtures::{Request, at, close, collection, definition, measured, outcome, recorded, request};
 
@@ -26,6 +29,37 @@ fn lost(target: &str, index: u32, reason: &str) -> WorkerOutcome {
         reason: reason.into(),
         released_at: None,
     })
+}
+
+#[test]
+fn the_final_figures_of_the_status_name_the_largest_use_of_a_processor_and_count_each_saturated_worker_once() {
+    let one = collection(&twenty("home", true));
+    let in_pod = |index, pod: &str, cpu_max_ppm, is_saturated: bool| {
+        let mut measured = measured("eu", index, &one);
+        measured.attempt.pod_uid = pod.into();
+        let spell = SaturatedSpell { from: at(3), seconds: 4, cause: SaturationCause::Cpu, peak_ppm: 950_000 };
+        let saturation = WorkerSaturation { seconds: 4, spells: 1, first: spell, longest: spell };
+        measured.manifest.health = Some(WorkerHealth {
+            cpu_max_ppm,
+            saturation: is_saturated.then_some(saturation),
+            ..WorkerHealth::default()
+        });
+        outcome(measured)
+    };
+    let (definition, close) = (definition(&[("eu", 2)]), close(Vec::new()));
+    let live = |outcomes: &[WorkerOutcome]| {
+        let document = result(&definition, None, &close, outcomes, &Measured::default());
+        let live = volley_aggregator::status::live(&document, at(20));
+        (live.highest_worker_cpu, live.saturated_workers)
+    };
+    assert_eq!(live(&[in_pod(0, "a", None, false)]), (None, None));
+    let twice = [
+        in_pod(0, "a", Some(941_000), true),
+        in_pod(0, "b", Some(950_000), true),
+        in_pod(1, "c", Some(300_000), false),
+    ];
+    assert_eq!(live(&twice), (Some("95%".into()), Some(1)));
+    assert_eq!(live(&[in_pod(0, "a", Some(300_000), false)]), (Some("30%".into()), None));
 }
 
 fn twenty(label: &str, success: bool) -> Vec<Request> {

@@ -193,6 +193,14 @@ pub struct LiveFigures {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub p99: Option<String>,
+    /// The largest use of the processor by a worker, of what it may use; absent where it is not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub highest_worker_cpu: Option<String>,
+    /// Workers that are saturated, so that response times may be theirs and not the target's; in the final figures those that were at any
+    /// time. Absent: none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saturated_workers: Option<i64>,
 }
 
 /// Summary of the final result. Exact numbers are in `result.json`.

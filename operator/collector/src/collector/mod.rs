@@ -89,7 +89,8 @@ pub async fn run_with(
         match next.action {
             Some(Action::Exit) => return Ok(()),
             Some(Action::Deliver(delivery)) => {
-                let told_to_end = collector.deliver(delivery, &mut shutdown).await?;
+                // Happens once, and would be most of this future.
+                let told_to_end = Box::pin(collector.deliver(delivery, &mut shutdown)).await?;
                 collector.terminating_since = collector.terminating_since.or(told_to_end);
             }
             Some(action) => collector.act(action)?,

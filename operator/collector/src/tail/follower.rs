@@ -2,6 +2,7 @@
 
 use std::io::{self, Seek as _, SeekFrom, Write};
 
+use volley_stats::health::HealthSummary;
 use volley_stats::samples::{MAXIMUM_ROW_BYTES, ParseError};
 use volley_stats::{Collection, Engine, FrameRecorder, Limits, Parser, Recorder, Series};
 use volley_storage::documents::SampleFile;
@@ -9,6 +10,7 @@ use volley_storage::documents::SampleFile;
 use super::checkpoint::{self, CheckpointError, Files, SavedFile};
 use super::discovery::engines_of;
 use super::followed::{Followed, Sinks, TURN};
+use super::health::HealthFile;
 use crate::files::{Consumed, FileError, UntrustedFolder};
 
 /// The folder in which Taurus keeps the sample files.
@@ -29,6 +31,10 @@ pub struct Tailed {
     pub series: Series,
     /// The sample files.
     pub files: Vec<SampleFile>,
+    /// What the main container says of itself; `None`: nothing.
+    pub health: Option<HealthSummary>,
+    /// Samples that came after their second was told; `None`: nothing is told while the load runs.
+    pub late_samples: Option<u64>,
     /// What a reader of the result should know.
     pub warnings: Vec<String>,
 }
@@ -40,6 +46,8 @@ pub struct Follower {
     sinks: Sinks,
     /// Each is an execution of its own: its users add to those of the others.
     files: Vec<Followed>,
+    /// Read from its beginning by each process: it is small, and what is kept of it is in no checkpoint.
+    health: HealthFile,
     buffer: Vec<u8>,
     /// The last look left something unread.
     behind: bool,
@@ -59,6 +67,7 @@ impl Follower {
             engines: engines.to_vec(),
             sinks: Sinks { recorder, frames: None },
             files: Vec::new(),
+            health: HealthFile::default(),
             buffer: vec![0; BUFFER],
             behind: false,
             warnings: Vec::new(),
@@ -106,7 +115,35 @@ impl Follower {
             progress |= bytes > 0;
             progress |= self.replace(position);
         }
-        progress
+        progress | self.look_at_health()
+    }
+
+    fn look_at_health(&mut self) -> bool {
+        let frames = &mut self.sinks.frames;
+        let looked = self.health.look(&self.folder, &mut |second, load| {
+            if let Some(frames) = frames {
+                frames.note_load(second, load);
+            }
+        });
+        match looked {
+            Ok(bytes) => bytes > 0,
+            Err(error) => {
+                self.warn(format!("what the worker says of its processor and memory is not read: {error}"));
+                false
+            }
+        }
+    }
+
+    /// What the main container says of itself, so far; `None`: nothing.
+    #[must_use]
+    pub fn health(&self) -> Option<HealthSummary> {
+        self.health.summary()
+    }
+
+    /// Samples so far that came after their second was told; `None`: nothing is told.
+    #[must_use]
+    pub fn late_samples(&self) -> Option<u64> {
+        self.sinks.frames.as_ref().map(FrameRecorder::late_samples)
     }
 
     /// What was recorded so far.
@@ -151,8 +188,8 @@ impl Follower {
 
     /// The warnings so far.
     #[must_use]
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.iter().cloned().chain(self.health.warnings()).collect()
     }
 
     /// Ends the reading: a last row without its line end is counted as malformed.
@@ -161,9 +198,10 @@ impl Follower {
         for followed in &mut self.files {
             followed.finish(&mut self.sinks.recorder);
         }
-        let files = self.files();
+        let (files, warnings) = (self.files(), self.warnings());
+        let (health, late_samples) = (self.health(), self.late_samples());
         let (collection, series) = self.sinks.recorder.into_parts();
-        Tailed { collection, series, files, warnings: self.warnings }
+        Tailed { collection, series, files, health, late_samples, warnings }
     }
 
     /// Notes something for the reader of the result, once.

@@ -8,6 +8,7 @@ mod checkpoint;
 mod discovery;
 mod followed;
 mod follower;
+mod health;
 mod keeper;
 mod snapshot;
 

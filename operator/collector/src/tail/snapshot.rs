@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use volley_stats::file::{FileError, Index, TAIL_BYTES, Tail, read_labels};
-use volley_stats::statistics::Overview;
+use volley_stats::health::{HealthSummary, OwnErrors};
+use volley_stats::statistics::{ErrorGroups, Overview};
 use volley_stats::{Collection, LabelStatistics, SampleKind};
 use volley_storage::documents::{Counters, SampleFile};
 
@@ -17,13 +18,15 @@ pub struct Measured {
     pub counters: Counters,
     /// First and last sample, and what was folded.
     pub overview: Overview,
+    /// Failed requests that are the worker's own.
+    pub own_errors: OwnErrors,
 }
 
 impl Measured {
     /// The figures of a collection. Cheap: no histogram is merged.
     #[must_use]
     pub fn of(collection: &Collection) -> Self {
-        let mut measured = Self::new(&collection.overview);
+        let mut measured = Self::new(&collection.overview, &collection.errors);
         collection.requests.values().for_each(|label| measured.add(label));
         measured
     }
@@ -37,7 +40,7 @@ impl Measured {
         };
         let tail = Tail::read(size, part(size.saturating_sub(TAIL_BYTES as u64)..size))?;
         let index = tail.read_index(part(tail.index_range()))?;
-        let mut measured = Self::new(&tail.overview);
+        let mut measured = Self::new(&tail.overview, &tail.read_errors(part(tail.errors_range()))?);
         if let Some(range) = Index::range(index.entries()) {
             for label in read_labels(index.entries(), part(range)) {
                 let (key, label) = label?;
@@ -49,14 +52,14 @@ impl Measured {
         Ok(measured)
     }
 
-    fn new(overview: &Overview) -> Self {
+    fn new(overview: &Overview, errors: &ErrorGroups) -> Self {
         let counters = Counters {
             malformed_rows: overview.malformed_rows,
             folded_labels: overview.folded_label_samples,
             bytes: Some(0),
             ..Counters::default()
         };
-        Self { counters, overview: overview.clone() }
+        Self { counters, overview: overview.clone(), own_errors: OwnErrors::of(errors) }
     }
 
     fn add(&mut self, label: &LabelStatistics) {
@@ -85,6 +88,10 @@ pub struct Snapshot {
     pub measured: Measured,
     /// The sample files.
     pub files: Vec<SampleFile>,
+    /// See [`Tailed::health`](super::Tailed::health).
+    pub health: Option<HealthSummary>,
+    /// See [`Tailed::late_samples`](super::Tailed::late_samples).
+    pub late_samples: Option<u64>,
     /// Warnings so far.
     pub warnings: Vec<String>,
 }
@@ -100,7 +107,9 @@ impl Snapshot {
             histograms,
             series: follower.recorder().encode_series(),
             files: follower.files(),
-            warnings: follower.warnings().to_vec(),
+            health: follower.health(),
+            late_samples: follower.late_samples(),
+            warnings: follower.warnings(),
         })
     }
 }
@@ -116,6 +125,7 @@ mod tests {
         let rows = "timeStamp,elapsed,label,responseCode,responseMessage,success,bytes\n\
             1000,7,home,200,OK,true,512\n2000,9,home,500,no,false,7\n3000,1,cart,200,OK,true,3\n\
             1000,7,all,200,\"Number of samples in transaction : 2\",true,512\n\
+            8000,7,cart,java.net.BindException,Cannot assign requested address,false,9\n\
             9000,7,cart,x,SocketException: Socket closed,false,9\nnonsense\n";
         let mut recorder = Recorder::new(Limits::default());
         recorder.stop_at(5_000_000);
@@ -124,7 +134,8 @@ mod tests {
         recorder.add_malformed(parser.malformed());
         let of_file = Measured::of_file(&recorder.encode_collection()).unwrap();
         let counters = &of_file.counters;
-        assert_eq!((counters.requests, counters.errors, counters.bytes, counters.malformed_rows), (4, 2, Some(531), 1));
+        assert_eq!((counters.requests, counters.errors, counters.bytes, counters.malformed_rows), (5, 3, Some(540), 1));
+        assert_eq!(of_file.own_errors.count, 1);
         assert_eq!(of_file, Measured::of(&recorder.into_collection()));
     }
 }

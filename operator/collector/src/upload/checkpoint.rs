@@ -72,7 +72,7 @@ impl Checkpoints {
 
 #[cfg(test)]
 mod tests {
-    use volley_storage::documents::{Scenario, Source};
+    use volley_storage::documents::{Scenario, Source, WorkerHealth};
     use volley_storage::embedded::Server;
 
     use super::*;
@@ -110,6 +110,7 @@ mod tests {
                 worker: &self.worker,
                 seen: &Seen::default(),
                 measured: Measured::default(),
+                health: WorkerHealth::default(),
                 sample_files: Vec::new(),
                 warnings: vec![text.to_owned()],
             };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use volley_storage::documents::{
     ClockOffset, DOCUMENT_VERSION, Definition, FrameCounts, Manifest, ObjectDigest, SampleFile, StartDecision,
-    StopReason, WorkerFailure,
+    StopReason, WorkerFailure, WorkerHealth,
 };
 use volley_storage::keys::WorkerAttempt;
 
@@ -86,6 +86,8 @@ pub struct Statement<'a> {
     pub seen: &'a Seen,
     /// What it measured.
     pub measured: Measured,
+    /// How its load generator was.
+    pub health: WorkerHealth,
     /// From which files.
     pub sample_files: Vec<SampleFile>,
     /// What a reader should know besides.
@@ -136,6 +138,7 @@ impl Statement<'_> {
             stopped: self.seen.stopped,
             counters: self.measured.counters,
             frames: self.seen.frames,
+            health: Some(self.health),
             sample_files: self.sample_files,
             objects,
             warnings,

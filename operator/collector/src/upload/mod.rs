@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 use volley_stats::Collection;
-use volley_storage::documents::{DOCUMENT_VERSION, Definition, WorkerFailure};
+use volley_storage::documents::{DOCUMENT_VERSION, Definition, WorkerFailure, WorkerHealth};
 use volley_storage::keys::WorkerAttempt;
 use volley_storage::{ObjectError, ObjectStore};
 
@@ -91,7 +91,7 @@ impl Courier<'_> {
         let began = Instant::now();
         let (deadline, early) = (began + DEADLINE, began + BEFORE_MANIFEST);
         let mut objects = Objects::new(self.store.clone(), self.run_uid, self.worker);
-        let Tailed { collection, series, files: sample_files, mut warnings } = tailed;
+        let Tailed { collection, series, files: sample_files, health, late_samples, mut warnings } = tailed;
 
         objects.bytes("histograms", volley_stats::file::encode(&collection), false, deadline).await?;
         objects.bytes("series", series.encode(), false, deadline).await?;
@@ -113,7 +113,8 @@ impl Courier<'_> {
             }
         }
         let measured = Measured::of(&collection);
-        let statement = Statement { definition, worker: self.worker, seen, measured, sample_files, warnings };
+        let health = WorkerHealth::new(health.as_ref(), late_samples, &measured.own_errors);
+        let statement = Statement { definition, worker: self.worker, seen, measured, health, sample_files, warnings };
         let manifest = statement.manifest(objects.written().clone());
         objects.manifest(&manifest, deadline).await?;
         let asked = self.store.requests();

@@ -42,6 +42,8 @@ impl Watch {
                 lags.push(*lag_ms);
             }
         }
+        let loads: Vec<_> = seen.values().filter_map(|(frame, _)| frame.load).collect();
+        assert!(loads.len() > 3 && loads.iter().all(|load| load.cpu_ppm.is_some()), "{loads:?}");
         lags.sort_unstable();
         let users: u64 =
             seen.values().flat_map(|(frame, _)| frame.seconds.values()).map(|second| second.users).max().unwrap();

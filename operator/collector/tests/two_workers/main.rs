@@ -110,6 +110,11 @@ async fn two_workers_merge_to_the_sum_of_their_summaries_and_raw_samples() {
         let released = manifest.released_at.unwrap().duration_since(start_at).as_millis();
         assert!((0..250).contains(&released), "released {released} ms after the instant");
         assert!(manifest.counters.requests > 100 && manifest.counters.errors > 50, "{:?}", manifest.counters);
+        let health = manifest.health.unwrap();
+        let (mean, largest) = (health.cpu_mean_ppm.unwrap(), health.cpu_max_ppm.unwrap());
+        assert!(health.measured_seconds >= 4 && 0 < mean && mean <= largest, "{health:?}");
+        assert!(health.memory_max_bytes.is_some() && health.late_samples.is_some(), "{health:?}");
+        assert_eq!(health.own_errors, 0);
     }
     let merged = assert_figures_are_true(&[&one, &two], &[Rows::Locust]).await;
     assert_eq!(merged.requests.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["broken", "home"]);

@@ -72,6 +72,7 @@ impl Harness {
                 stopped: None,
                 counters: Counters::default(),
                 frames: None,
+                health: None,
                 sample_files: Vec::new(),
                 objects: BTreeMap::new(),
                 warnings: Vec::new(),

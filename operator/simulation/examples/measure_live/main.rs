@@ -172,7 +172,7 @@ fn storage_of_child() -> Outcome<(StorageSettings, KeyPair)> {
 async fn aggregate() -> Outcome<()> {
     let (storage, key) = storage_of_child()?;
     let (objects, results) = (ObjectStore::with_key(&storage, &key), ResultStore::with_key(&storage, &key));
-    let outlets = Outlets { listen: std::env::var(LISTEN)?.parse()?, iot: None };
+    let outlets = Outlets { listen: std::env::var(LISTEN)?.parse()?, iot: None, metrics: None };
     let settings = Settings { run_uid: RUN_UID.into(), patience: Some(Duration::MAX), outlets };
     volley_aggregator::run(settings, objects, results, None, std::future::pending()).await?;
     Ok(())

@@ -18,6 +18,8 @@ pub struct Behaviour {
     pub mean_response: Duration,
     /// Of a thousand samples as many fail, on average.
     pub failures_per_thousand: u16,
+    /// Share of its processor time that the main container says it uses, in thousandths; from 900 on it is saturated.
+    pub cpu_per_thousand: u16,
     /// With the worker's name it decides all random numbers, so that the same workers write the same samples.
     pub seed: u64,
 }
@@ -31,6 +33,7 @@ impl Default for Behaviour {
             labels: 5,
             mean_response: Duration::from_millis(80),
             failures_per_thousand: 5,
+            cpu_per_thousand: 300,
             seed: 1,
         }
     }

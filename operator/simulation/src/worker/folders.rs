@@ -98,6 +98,12 @@ impl Folders {
         Ok(file)
     }
 
+    /// Adds lines to what the main container says of itself.
+    pub(super) fn health(&self, lines: &str) -> io::Result<()> {
+        let path = self.work.join("status/health.csv");
+        OpenOptions::new().create(true).append(true).open(path)?.write_all(lines.as_bytes())
+    }
+
     /// Adds a line to Taurus' log.
     pub(super) fn log(&self, line: &str) -> io::Result<()> {
         let mut file = OpenOptions::new().create(true).append(true).open(self.work.join("taurus.log"))?;

@@ -13,6 +13,7 @@ use volley_storage::ObjectStore;
 use volley_storage::documents::DOCUMENT_VERSION;
 
 use super::folders::{Folders, Place};
+use super::health::Health;
 use super::samples::{Engine, Generator};
 use super::{Behaviour, RequestsByPhase};
 
@@ -230,6 +231,8 @@ impl<'a> Launcher<'a> {
         let began_ms = released.as_millisecond();
         let ends_ms = began_ms.saturating_add(i64::try_from(load.duration.as_millis()).unwrap_or(i64::MAX));
         let mut generator = Generator::new(self.behaviour, self.seed, began_ms);
+        let (mut health, header) = Health::begin(self.behaviour.cpu_per_thousand, began_ms);
+        self.folders.health(&header)?;
         let ends = Instant::now() + load.duration;
         let mut text = String::new();
         loop {
@@ -244,6 +247,10 @@ impl<'a> Launcher<'a> {
             }
             file.write_all(text.as_bytes())?;
             text.clear();
+            let lines = health.before(until_ms);
+            if !lines.is_empty() {
+                self.folders.health(&lines)?;
+            }
             if over || interruption.is_some() {
                 return Ok(interruption);
             }

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod folders;
+mod health;
 mod launcher;
 mod samples;
 

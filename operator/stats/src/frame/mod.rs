@@ -27,6 +27,7 @@ pub use responses::Responses;
 pub(crate) use responses::{UNTOLD, add_told};
 pub use wire::{EncodedFrame, EncodedResponses, EncodedRow, EncodedSecond, FrameError, MAXIMUM_ENCODED_BYTES};
 
+use crate::health::GeneratorLoad;
 use crate::samples::SampleKind;
 use crate::statistics::{ErrorGroups, LabelKey};
 
@@ -85,6 +86,10 @@ pub struct Frame {
     /// Samples that were left out since the frame before, because they belong to too many different seconds or to the
     /// future.
     pub left_out: u64,
+    /// Samples in it whose second an earlier frame had closed: what comes late for whoever looks on.
+    pub late: u64,
+    /// How loaded the worker was since the frame before; `None`: nothing new is known.
+    pub load: Option<GeneratorLoad>,
     /// Seconds with users or samples; some may be before `from`. None is after `through`.
     pub seconds: BTreeMap<i64, FrameSecond>,
 }

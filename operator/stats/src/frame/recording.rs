@@ -6,6 +6,7 @@ use foldhash::fast::RandomState;
 
 use super::users::Users;
 use super::{ERROR_GROUPS, Frame, FrameSecond, LABEL_BYTES, LABELS, Responses, SECONDS, TEXT_BYTES};
+use crate::health::GeneratorLoad;
 use crate::histogram::add_counts;
 use crate::recorder::shorten;
 use crate::samples::{Sample, SampleKind};
@@ -28,6 +29,10 @@ pub struct FrameRecorder {
     open: BTreeMap<i64, OpenSecond>,
     users: Users,
     left_out: u64,
+    /// Samples that came after their second was closed: since the frame before, and in all.
+    late: u64,
+    late_in_all: u64,
+    load: Option<GeneratorLoad>,
 }
 
 /// Labels by number, in the order of their arrival.
@@ -57,7 +62,21 @@ impl FrameRecorder {
         if self.first.is_none() {
             self.first = Some(second);
             self.open = self.open.split_off(&second);
+            self.load = None;
         }
+    }
+
+    /// Says how loaded the worker was up to a second.
+    pub fn note_load(&mut self, second: i64, load: &GeneratorLoad) {
+        if !load.is_nothing() && self.first.is_none_or(|first| second >= first) {
+            self.load.get_or_insert_default().merge(load);
+        }
+    }
+
+    /// Samples so far that came after their second was closed.
+    #[must_use]
+    pub fn late_samples(&self) -> u64 {
+        self.late_in_all
     }
 
     /// Whether it was told to begin.
@@ -87,6 +106,10 @@ impl FrameRecorder {
             && self.closed.is_none_or(|closed| second > closed)
         {
             self.users.note(execution, second, users);
+        }
+        if self.closed.is_some_and(|closed| second <= closed) {
+            self.late = add_counts(self.late, 1);
+            self.late_in_all = add_counts(self.late_in_all, 1);
         }
         let interrupted = was_interrupted(sample, self.stop_us);
         let row = self.labels.row(sample.kind, sample.label);
@@ -133,7 +156,8 @@ impl FrameRecorder {
             }
         }
         self.closed = Some(through);
-        Frame { from, through, ended, left_out: std::mem::take(&mut self.left_out), seconds }
+        let (left_out, late) = (std::mem::take(&mut self.left_out), std::mem::take(&mut self.late));
+        Frame { from, through, ended, left_out, late, load: self.load.take(), seconds }
     }
 }
 

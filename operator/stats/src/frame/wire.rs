@@ -1,7 +1,7 @@
 //! The bytes in which a frame travels.
 //!
 //! ```text
-//! frame   = magic ended:u8 from:signed through-from:number leftOut:number labels seconds magic
+//! frame   = magic ended:u8 from:signed through-from:number leftOut:number labels seconds worker? magic
 //! magic   = "VOLLEYF1"
 //! ended   = 0x00 | 0x01
 //! labels  = number (kind:u8 text)*                       kind 0 request, 1 transaction; ascending; each has a row
@@ -12,6 +12,8 @@
 //! slots   = number                                       slots with a count
 //! bytes   = number                                       2^63 where the engine does not tell them of every request
 //! empty   = number                                       slots between this one and the one before
+//! worker  = late:number (0x00 | 0x01 cpu:optional throttled:optional memory:optional saturated:u8)   absent where it says nothing
+//! optional = number                                      0: not known, else one more than parts per million
 //! errors  = number (label:text code:text message:text count:number)*             ascending
 //! wide    = low:number high:number                       the lower and the upper 64 bits
 //! text    = length:number UTF-8
@@ -25,6 +27,7 @@
 use std::collections::BTreeSet;
 
 use super::{ERROR_GROUPS, Frame, FrameSecond, LABEL_BYTES, LABELS, Responses, SECONDS, TEXT_BYTES, UNTOLD, add_told};
+use crate::health::{GeneratorLoad, MAXIMUM_PPM};
 use crate::histogram::{HIGHEST_US, MAXIMUM_COUNT, SLOTS, Slot, add_counts};
 use crate::leb128::{self, Source};
 use crate::samples::SampleKind;
@@ -88,6 +91,7 @@ impl Frame {
             put_second(second, &labels, &mut bytes);
             before = *number;
         }
+        put_worker(self.late, self.load.as_ref(), &mut bytes);
         bytes.extend_from_slice(&MAGIC);
         bytes
     }
@@ -97,7 +101,7 @@ impl Frame {
     /// # Errors
     /// [`FrameError`] for anything else.
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
-        let EncodedFrame { from, through, ended, left_out, seconds } = EncodedFrame::read(bytes)?;
+        let EncodedFrame { from, through, ended, left_out, late, load, seconds } = EncodedFrame::read(bytes)?;
         let seconds = seconds.iter().map(|encoded| {
             let mut second = FrameSecond { users: encoded.users, ..FrameSecond::default() };
             for row in &encoded.rows {
@@ -108,8 +112,22 @@ impl Frame {
             }
             (encoded.second, second)
         });
-        Ok(Self { from, through, ended, left_out, seconds: seconds.collect() })
+        Ok(Self { from, through, ended, left_out, late, load, seconds: seconds.collect() })
     }
+}
+
+/// What the worker says of itself. Frames of older releases end before it.
+fn put_worker(late: u64, load: Option<&GeneratorLoad>, bytes: &mut Vec<u8>) {
+    if late == 0 && load.is_none() {
+        return;
+    }
+    leb128::put(late, bytes);
+    bytes.push(u8::from(load.is_some()));
+    let Some(load) = load else { return };
+    for share in [load.cpu_ppm, load.throttled_ppm, load.memory_ppm] {
+        leb128::put(share.map_or(0, |share| share.min(MAXIMUM_PPM) + 1), bytes);
+    }
+    bytes.push(u8::from(load.saturated));
 }
 
 fn put_second(second: &FrameSecond, labels: &[&LabelKey], bytes: &mut Vec<u8>) {
@@ -171,6 +189,10 @@ pub struct EncodedFrame<'a> {
     pub ended: bool,
     /// See [`Frame::left_out`].
     pub left_out: u64,
+    /// See [`Frame::late`].
+    pub late: u64,
+    /// See [`Frame::load`].
+    pub load: Option<GeneratorLoad>,
     /// In ascending order.
     pub seconds: Vec<EncodedSecond<'a>>,
 }
@@ -285,11 +307,7 @@ impl<'a> EncodedFrame<'a> {
         let body = bytes.strip_prefix(&MAGIC).ok_or(FrameError::Magic { place: "beginning" })?;
         let body = body.strip_suffix(&MAGIC).ok_or(FrameError::Magic { place: "end" })?;
         let mut fields = Fields { part: "its head", source: Source::new(body) };
-        let ended = match fields.byte()? {
-            0 => false,
-            1 => true,
-            _ => return Err(fields.contradiction("it has neither ended nor not ended")),
-        };
+        let ended = fields.flag()?;
         let from = fields.signed()?;
         let through = from.checked_add_unsigned(fields.number()?);
         let Some(through) = through else { return Err(fields.contradiction("it closes more seconds than there are")) };
@@ -311,11 +329,32 @@ impl<'a> EncodedFrame<'a> {
         if used.contains(&false) {
             return Err(fields.contradiction("a label has no row in any"));
         }
+        let (mut late, mut load) = (0, None);
         if !fields.source.is_empty() {
-            return Err(fields.contradiction("bytes follow the last one"));
+            fields.part = "what the worker says of itself";
+            (late, load) = read_worker(&mut fields)?;
         }
-        Ok(Self { from, through, ended, left_out, seconds })
+        if !fields.source.is_empty() {
+            return Err(fields.contradiction("bytes follow it"));
+        }
+        Ok(Self { from, through, ended, left_out, late, load, seconds })
     }
+}
+
+fn read_worker(fields: &mut Fields<'_>) -> Result<(u64, Option<GeneratorLoad>), FrameError> {
+    let late = fields.count()?;
+    if !fields.flag()? {
+        return if late > 0 { Ok((late, None)) } else { Err(fields.contradiction("it is nothing")) };
+    }
+    let mut shares = [None; 3];
+    for share in &mut shares {
+        *share = fields.number()?.checked_sub(1);
+        if share.is_some_and(|share| share > MAXIMUM_PPM) {
+            return Err(fields.contradiction("a share is larger than any that is told"));
+        }
+    }
+    let [cpu_ppm, throttled_ppm, memory_ppm] = shares;
+    Ok((late, Some(GeneratorLoad { cpu_ppm, throttled_ppm, memory_ppm, saturated: fields.flag()? })))
 }
 
 type Label<'a> = (SampleKind, &'a str);
@@ -447,6 +486,14 @@ impl<'a> Fields<'a> {
 
     fn byte(&mut self) -> Result<u8, FrameError> {
         self.source.byte().ok_or(FrameError::Damaged { part: self.part })
+    }
+
+    fn flag(&mut self) -> Result<bool, FrameError> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(self.contradiction("a flag is neither 0 nor 1")),
+        }
     }
 
     fn number(&mut self) -> Result<u64, FrameError> {

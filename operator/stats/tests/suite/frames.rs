@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use volley_stats::frame::{ERROR_GROUPS, EncodedFrame, FrameError, FrameSecond, LABELS, Responses, SECONDS};
+use volley_stats::health::GeneratorLoad;
 use volley_stats::series::LiveSeries;
 use volley_stats::statistics::{ErrorKey, LabelKey};
 use volley_stats::{Frame, FrameRecorder, Percentile, SampleKind};
@@ -268,6 +269,56 @@ fn a_sample_that_comes_after_its_second_was_closed_is_in_the_next_frame_without_
         second.seconds.iter().map(|(second, told)| (second - FIRST, told.users, told.totals().requests())).collect();
     // The other execution, and seconds without a row, keep their last number.
     assert_eq!(told, [(0, 0, 1), (1, 8, 1), (2, 8, 0)]);
+}
+
+#[test]
+fn a_frame_tells_once_how_many_samples_came_late_and_how_loaded_the_worker_was() {
+    let load = |cpu_ppm, saturated| GeneratorLoad { cpu_ppm: Some(cpu_ppm), saturated, ..GeneratorLoad::default() };
+    let mut recorder = FrameRecorder::new();
+    recorder.note_load(FIRST - 9, &load(990_000, true));
+    recorder.begin(FIRST);
+    recorder.note_load(FIRST - 1, &load(980_000, true));
+    recorder.note_load(FIRST, &GeneratorLoad::default());
+    assert_eq!(recorder.close(FIRST).unwrap().load, None, "what was before the beginning, and what is not known");
+    for (second, cpu_ppm, saturated) in [(1, 500_000, false), (2, 970_000, true), (3, 400_000, false)] {
+        recorder.note_load(FIRST + second, &load(cpu_ppm, saturated));
+    }
+    for second in [0, 0, 3] {
+        recorder.record(0, &sample(second, "home", 1_000).borrow());
+    }
+    let frame = recorder.close(FIRST + 3).unwrap();
+    assert_eq!((frame.late, frame.load), (2, Some(load(970_000, true))));
+    assert_eq!(Frame::decode(&frame.encode()).as_ref(), Ok(&frame));
+    let next = recorder.close(FIRST + 4).unwrap();
+    assert_eq!((next.late, next.load, recorder.late_samples()), (0, None, 2));
+    assert_eq!(
+        next.encode().len() + 6,
+        Frame { load: Some(load(5, false)), ..next.clone() }.encode().len(),
+        "it takes nothing where it says nothing"
+    );
+}
+
+#[test]
+fn what_a_worker_cannot_say_of_itself_is_refused() {
+    let mut recorder = FrameRecorder::new();
+    recorder.begin(FIRST);
+    let bytes = recorder.close(FIRST).unwrap().encode();
+    let with = |worker: &[u8]| {
+        let (head, magic) = bytes.split_at(bytes.len() - 8);
+        Frame::decode(&[head, worker, magic].concat())
+    };
+    let part = "what the worker says of itself";
+    let contradiction = |problem| Err(FrameError::Contradiction { part, problem });
+    assert_eq!(with(&[3, 0]).unwrap().late, 3);
+    assert_eq!(with(&[0, 1, 1, 0, 0, 1]).unwrap().load.unwrap().cpu_ppm, Some(0));
+    assert_eq!(with(&[0, 0]), contradiction("it is nothing"));
+    assert_eq!(with(&[0, 2]), contradiction("a flag is neither 0 nor 1"));
+    assert_eq!(
+        with(&[0, 1, 0x82, 0xad, 0xe2, 0x04, 0, 0, 0]),
+        contradiction("a share is larger than any that is told")
+    );
+    assert_eq!(with(&[0, 1, 0, 0]), Err(FrameError::Damaged { part }));
+    assert_eq!(with(&[3, 0, 0]), contradiction("bytes follow it"));
 }
 
 #[test]

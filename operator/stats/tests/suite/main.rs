@@ -9,6 +9,7 @@ mod file;
 mod final_stats;
 mod frames;
 mod generators;
+mod health;
 mod measured_reports;
 mod merging;
 mod percentiles;

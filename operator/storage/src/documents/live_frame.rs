@@ -20,6 +20,8 @@ pub const FRAME_LABELS: usize = 20;
 pub const FRAME_ERRORS: usize = 5;
 /// Workers of a frame that are named because they are behind.
 pub const FRAME_WORKERS_BEHIND: usize = 5;
+/// Workers of a frame that are named because they are saturated.
+pub const FRAME_WORKERS_SATURATED: usize = 5;
 /// Regions of a frame: as many as a run has.
 const FRAME_REGIONS: usize = 5;
 /// Characters of a label or a message in a frame. With these bounds a frame stays below [`LiveFrame::MAX_BYTES`] even
@@ -121,6 +123,51 @@ pub struct FrameWorkers {
     pub behind: Vec<FrameWorker>,
 }
 
+/// A worker that is saturated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SaturatedWorker {
+    /// Name of the RegionTarget.
+    pub target: String,
+    /// Completion index.
+    pub index: u32,
+    /// Use of the processor time that it may use, in parts per million; absent: not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_ppm: Option<u64>,
+    /// Share of the scheduler's periods in which its processor limit made it wait; absent: not measured, or there is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttled_ppm: Option<u64>,
+    /// Use of its memory limit; absent: not measured, or there is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_ppm: Option<u64>,
+}
+
+/// How loaded the workers are, by what each said last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FrameGenerators {
+    /// Workers that say how loaded they are.
+    pub measured: u32,
+    /// Those of them that are saturated, so that response times may be theirs and not the target's.
+    pub saturated: u32,
+    /// The saturated ones, the most loaded first, at most 5 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<SaturatedWorker>,
+    /// The largest use by a worker of the processor time that it may use, in parts per million; absent: not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_cpu_ppm: Option<u64>,
+    /// The largest share of the scheduler's periods in which its processor limit made a worker wait; absent: not measured, or there is no
+    /// limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_throttled_ppm: Option<u64>,
+    /// The largest use by a worker of its memory limit; absent: not measured, or there is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_memory_ppm: Option<u64>,
+    /// Samples of earlier seconds that came in the interval, too late for the frames of their seconds. They are in the course and in the
+    /// result.
+    pub late_samples: u64,
+}
+
 /// What happened in one live interval of a run, merged over all workers. At most 100,000 bytes, normally below 5,000.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -150,6 +197,9 @@ pub struct LiveFrame {
     pub errors: Vec<FrameError>,
     /// Whose figures these are.
     pub workers: FrameWorkers,
+    /// How loaded they are.
+    #[serde(default)]
+    pub generators: FrameGenerators,
 }
 
 impl LiveFrame {
@@ -165,6 +215,7 @@ impl LiveFrame {
         self.labels.truncate(FRAME_LABELS);
         self.errors.truncate(FRAME_ERRORS);
         self.workers.behind.truncate(FRAME_WORKERS_BEHIND);
+        self.generators.named.truncate(FRAME_WORKERS_SATURATED);
         for label in &mut self.labels {
             cut(&mut label.label);
         }
@@ -280,16 +331,38 @@ mod tests {
         });
         let worker = ("[a-z]{1,15}", any::<u32>(), any::<Option<i64>>())
             .prop_map(|(target, index, second)| FrameWorker { target, index, second });
+        let saturated = ("[a-z]{1,15}", any::<u32>(), any::<[Option<u64>; 3]>()).prop_map(
+            |(target, index, [cpu_ppm, throttled_ppm, memory_ppm])| SaturatedWorker {
+                target,
+                index,
+                cpu_ppm,
+                throttled_ppm,
+                memory_ppm,
+            },
+        );
+        let generators = (any::<[u32; 2]>(), vec(saturated, 0..10), any::<[Option<u64>; 3]>(), any::<u64>()).prop_map(
+            |([measured, saturated], named, [max_cpu_ppm, max_throttled_ppm, max_memory_ppm], late_samples)| {
+                FrameGenerators {
+                    measured,
+                    saturated,
+                    named,
+                    max_cpu_ppm,
+                    max_throttled_ppm,
+                    max_memory_ppm,
+                    late_samples,
+                }
+            },
+        );
         (
             any::<(i64, i64, u32, u64)>(),
             scope(),
             btree_map("[a-z]{1,15}", scope(), 0..7),
             vec(label, 0..30),
             vec(error, 0..10),
-            (any::<u32>(), any::<u32>(), vec(worker, 0..10)),
+            (any::<u32>(), any::<u32>(), vec(worker, 0..10), generators),
         )
             .prop_map(|((seq, second, interval, labels_total), totals, regions, labels, errors, workers)| {
-                let (expected, reported, behind) = workers;
+                let (expected, reported, behind, generators) = workers;
                 LiveFrame {
                     version: LIVE_FRAME_VERSION,
                     run: "11111111-2222-4333-8444-555555555555".into(),
@@ -302,6 +375,7 @@ mod tests {
                     labels_total,
                     errors,
                     workers: FrameWorkers { expected, reported, behind },
+                    generators,
                 }
             })
     }
@@ -356,6 +430,13 @@ mod tests {
                 })
                 .collect(),
             workers: FrameWorkers { expected: 1_000, reported: 1_000, behind: vec![] },
+            generators: FrameGenerators {
+                measured: 1_000,
+                max_cpu_ppm: Some(815_000),
+                max_throttled_ppm: Some(112_345),
+                max_memory_ppm: Some(512_345),
+                ..FrameGenerators::default()
+            },
         };
         let bytes = frame.encode().unwrap().len();
         assert!(bytes < 5_000, "{bytes} bytes");

@@ -10,6 +10,7 @@ use volley_stats::Engine;
 use crate::keys::WorkerAttempt;
 
 use super::control::StopReason;
+use super::health::WorkerHealth;
 
 /// Digest and size of one uploaded object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +153,9 @@ pub struct Manifest {
     /// What it told while the load ran; `None`: live figures were off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frames: Option<FrameCounts>,
+    /// How its load generator was; `None` in manifests of older releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<WorkerHealth>,
     /// Where the samples came from.
     pub sample_files: Vec<SampleFile>,
     /// Uploaded objects by name below the attempt's prefix.

@@ -6,6 +6,7 @@
 mod checkpoint;
 mod control;
 mod definition;
+mod health;
 mod live_frame;
 mod manifest;
 mod result;
@@ -18,9 +19,11 @@ pub use definition::{
     Artifacts, Assertion, Definition, Images, LateWorkers, Live, Load, MissingRegion, Region, RequestStep, RunIdentity,
     Scenario, Source, Start, TaurusExecution, WorkerResources,
 };
+pub use health::{SaturatedSpell, SaturationCause, WorkerHealth, WorkerSaturation};
 pub use live_frame::{
-    FRAME_ERRORS, FRAME_LABELS, FRAME_TEXT_CHARACTERS, FRAME_WORKERS_BEHIND, FrameError, FrameFigures, FrameLabel,
-    FrameScope, FrameWorker, FrameWorkers, LIVE_FRAME_VERSION, LiveCourse, LiveFrame, Publishing,
+    FRAME_ERRORS, FRAME_LABELS, FRAME_TEXT_CHARACTERS, FRAME_WORKERS_BEHIND, FRAME_WORKERS_SATURATED, FrameError,
+    FrameFigures, FrameGenerators, FrameLabel, FrameScope, FrameWorker, FrameWorkers, LIVE_FRAME_VERSION, LiveCourse,
+    LiveFrame, Publishing, SaturatedWorker,
 };
 pub use manifest::{
     ClockOffset, Counters, EngineVersion, FailedStage, FrameCounts, Manifest, ObjectDigest, SampleFile, WorkerFailure,

@@ -10,6 +10,7 @@ use volley_api::load_test_run::Verdict;
 
 use super::control::StopReason;
 use super::definition::RunIdentity;
+use super::health::WorkerHealth;
 use super::schema::{Instant, Version};
 use super::threshold::ThresholdFigures;
 
@@ -206,6 +207,9 @@ pub struct WorkerResult {
     pub bytes: Option<u64>,
     /// Exit code of Taurus: information, never the verdict.
     pub exit_code: Option<i32>,
+    /// How its load generator was; null: nothing of it is known.
+    #[serde(default)]
+    pub health: Option<WorkerHealth>,
 }
 
 /// Figures of one label in one scope.

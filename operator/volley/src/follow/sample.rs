@@ -4,7 +4,8 @@ use kube::api::ObjectMeta;
 use serde_json::{Value, json};
 use volley_api::load_test_run::{LoadTestRun, LoadTestRunSpec};
 use volley_storage::documents::{
-    FrameError, FrameFigures, FrameLabel, FrameScope, FrameWorker, FrameWorkers, LIVE_FRAME_VERSION, LiveFrame,
+    FrameError, FrameFigures, FrameGenerators, FrameLabel, FrameScope, FrameWorker, FrameWorkers, LIVE_FRAME_VERSION,
+    LiveFrame,
 };
 
 /// The run `shop/checkout-1` with the given status.
@@ -78,5 +79,6 @@ pub(crate) fn live_frame(seq: i64) -> LiveFrame {
             reported: 3,
             behind: vec![FrameWorker { target: "eu".into(), index: 1, second: Some(seq - 2) }],
         },
+        generators: FrameGenerators { measured: 4, max_cpu_ppm: Some(412_000), ..FrameGenerators::default() },
     }
 }

@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use volley_api::Duration;
 use volley_api::figures::{rate, ratio, time_us};
 use volley_api::load_test_run::{LiveFigures, LoadTestRun, Phase};
+use volley_stats::health::WHOLE_PPM;
 use volley_storage::documents::LiveFrame;
 
 use super::ending::Ending;
@@ -116,6 +117,10 @@ impl Snapshot {
         if let (Some(Phase::Running), Some(live)) = (self.phase, &self.live) {
             let p95 = live.p95.as_ref().map_or_else(String::new, |p95| format!(", p95 {p95}"));
             parts.push(format!("{} users, {}, errors {}{p95}", live.users, live.request_rate, live.error_rate));
+            parts.extend(live.saturated_workers.map(|saturated| {
+                let workers = if saturated == 1 { "worker" } else { "workers" };
+                format!("{saturated} {workers} SATURATED")
+            }));
         }
         parts.join("  ").trim_end().to_owned()
     }
@@ -147,6 +152,8 @@ fn live_figures(frame: &LiveFrame) -> Option<LiveFigures> {
         p50: figures.p50_us.map(time_us),
         p95: figures.p95_us.map(time_us),
         p99: figures.p99_us.map(time_us),
+        highest_worker_cpu: frame.generators.max_cpu_ppm.map(|share| ratio(share, WHOLE_PPM)),
+        saturated_workers: Some(i64::from(frame.generators.saturated)).filter(|saturated| *saturated > 0),
     })
 }
 
@@ -233,6 +240,17 @@ mod tests {
         };
         assert_eq!(live(5), "Running       40 users, 398/s, errors 0.503%, p95 31.1ms");
         assert_eq!(live(11), "Running       8 users, 5/s, errors 0%");
+    }
+
+    #[test]
+    fn saturated_workers_are_in_the_line_as_long_as_there_are_any() {
+        let mut frame = live_frame(at(9).as_second());
+        let status = || json!({"phase": "Running"});
+        for (saturated, words) in [(0, ""), (1, "  1 worker SATURATED"), (2, "  2 workers SATURATED")] {
+            frame.generators.saturated = saturated;
+            let line = Snapshot::of(&run(status()), at(20)).seeing(Some(&frame)).line();
+            assert_eq!(line, format!("Running       40 users, 398/s, errors 0.503%, p95 31.1ms{words}"));
+        }
     }
 
     #[test]

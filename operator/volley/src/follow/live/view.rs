@@ -3,6 +3,7 @@
 //! What does not fit is left out from the end, and says so: the phase and the totals always stand.
 
 use volley_api::figures::{rate, ratio, time_us};
+use volley_stats::health::WHOLE_PPM;
 use volley_storage::documents::{FrameFigures, LiveFrame};
 
 use super::course::Course;
@@ -32,6 +33,7 @@ pub fn lines(snapshot: &Snapshot, course: &Course, size: Size) -> Vec<String> {
     // What stands below the tables is short and more important than the last label.
     let mut below = errors(frame);
     below.extend(behind(frame));
+    below.extend(saturated(frame));
     below.extend(course.publishing_error.as_ref().map(|error| format!("not published: {}", visible(error))));
     let name_width = size.columns.saturating_sub(FIGURES_WIDTH).clamp(NAME_WIDTH.0, NAME_WIDTH.1);
     let mut rows = vec![row("all", &frame.totals.figures, frame.interval)];
@@ -129,6 +131,32 @@ fn behind(frame: &LiveFrame) -> Option<String> {
     Some(format!("{} of {} workers in these figures{named}", workers.reported, workers.expected))
 }
 
+/// Workers that have not what they need.
+fn saturated(frame: &LiveFrame) -> Option<String> {
+    let generators = &frame.generators;
+    if generators.saturated == 0 {
+        return None;
+    }
+    let named: Vec<String> = generators
+        .named
+        .iter()
+        .map(|worker| {
+            let share = |what: &str, share: Option<u64>| Some(format!("{what} {}", ratio(share?, WHOLE_PPM)));
+            let throttled = worker.throttled_ppm.filter(|share| *share > 0);
+            let shares =
+                [share("CPU", worker.cpu_ppm), share("throttled", throttled), share("memory", worker.memory_ppm)];
+            let shares: Vec<_> = shares.into_iter().flatten().collect();
+            format!("{}/{} {}", worker.target, worker.index, shares.join(" "))
+        })
+        .collect();
+    Some(format!(
+        "{} of {} workers are SATURATED, so times may be theirs and not the target's: {}",
+        generators.saturated,
+        generators.measured,
+        named.join(", ")
+    ))
+}
+
 /// The beginning of a name, made fit to be shown.
 fn shortened(name: &str, width: usize) -> String {
     let shown = visible(name);
@@ -145,7 +173,7 @@ mod tests {
     use crate::follow::sample::{live_frame, run};
     use jiff::Timestamp;
     use serde_json::json;
-    use volley_storage::documents::LiveFrame;
+    use volley_storage::documents::{LiveFrame, SaturatedWorker};
 
     const START: i64 = 1_800_000_000;
 
@@ -205,6 +233,23 @@ mod tests {
             frame.workers.reported = 4;
         });
         insta::assert_snapshot!(shown(&course, 100, 14));
+    }
+
+    #[test]
+    fn saturated_workers_are_named_below_the_tables() {
+        let worker = |index, cpu_ppm| SaturatedWorker {
+            target: "eu".into(),
+            index,
+            cpu_ppm,
+            throttled_ppm: Some(0),
+            memory_ppm: Some(800_000),
+        };
+        let course = course(|frame| {
+            frame.generators.saturated = 2;
+            frame.generators.named = vec![worker(1, Some(981_000)), worker(0, None)];
+        });
+        let expected = "2 of 4 workers are SATURATED, so times may be theirs and not the target's: eu/1 CPU 98.1% memory 80%, eu/0 memory 80%";
+        assert_eq!(shown(&course, 120, 40).lines().last(), Some(expected));
     }
 
     #[test]
