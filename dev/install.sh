@@ -5,8 +5,9 @@ IMAGE_VOLLEY=localhost/volley:dev
 IMAGE_WORKER=localhost/volley-taurus:dev
 IMAGE_TARGET=localhost/volley-target:dev
 
+IMAGES_BUILD=("$VOLLEY_ROOT/dev/images/build.sh" base taurus volley target)
 build_images() {
-  "$VOLLEY_ROOT/dev/images/build.sh" base taurus volley target
+  "${IMAGES_BUILD[@]}"
 }
 
 # load_images CLUSTER: into the cluster's containerd. An archive that is there already is not loaded again.

@@ -65,6 +65,31 @@ with_progress() {
   fi
 }
 
+# beside LOG PROGRAM...: runs in the background, output to LOG. finish_beside waits for it, and shows the end of LOG where it failed;
+# stop_beside ends it with all that it started, where it still runs.
+beside() {
+  beside_log=$1
+  shift
+  mkdir -p "$(dirname "$beside_log")"
+  setsid "$@" >"$beside_log" 2>&1 8>&- &
+  beside_pid=$!
+}
+
+stop_beside() {
+  [[ -z ${beside_pid:-} ]] || kill -- "-$beside_pid" 2>/dev/null || true
+}
+
+finish_beside() {
+  local status=0
+  wait "$beside_pid" || status=$?
+  beside_pid=
+  if ((status != 0)); then
+    tail -n 60 "$beside_log" >&2
+    printf '    the whole output: %s\n' "$beside_log" >&2
+    return 1
+  fi
+}
+
 # one_at_a_time: checkouts share binaries and images, so that only one of these commands works at a time on a machine.
 one_at_a_time() {
   exec 8>"$VOLLEY_CACHE/command.lock"
@@ -155,12 +180,13 @@ build_cluster_program() {
 }
 
 HELM_VERSION=v4.3.1
+# Without the compiler's optimisations, which cost a quarter of the time and which nobody would notice here.
 install_helm() {
   if [[ -x $VOLLEY_BIN/helm ]] && "$VOLLEY_BIN/helm" version --short 2>/dev/null | grep -q "^v4"; then
     echo "    up to date"
     return
   fi
-  with_progress "$VOLLEY_CACHE/logs/build-helm.log" env GOBIN="$VOLLEY_BIN" go install "helm.sh/helm/v4/cmd/helm@$HELM_VERSION"
+  with_progress "$VOLLEY_CACHE/logs/build-helm.log" env GOBIN="$VOLLEY_BIN" go install "-gcflags=all=-N -l" "helm.sh/helm/v4/cmd/helm@$HELM_VERSION"
 }
 
 # Without the ways to discover targets, each of which brings the client of a cloud: rules need none.

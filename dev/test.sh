@@ -71,7 +71,7 @@ acceptance_tests() {
 }
 
 one_at_a_time
-trap remove_clusters EXIT
+trap 'stop_beside; remove_clusters' EXIT
 
 step "Check the toolchains" check_toolchains
 # Chromium shows the pages of reports; nothing else needs it.
@@ -86,9 +86,11 @@ step "Unit and property tests" unit_tests
 step "Corpora of the fuzz targets" replay_fuzz_corpora
 step "Tests of the worker's parts with real engines" "$VOLLEY_ROOT/container/taurus/test.sh"
 step "Start an API server" "$VOLLEY_BIN/cluster" up --api-server-only --token-webhook-port="$TOKEN_WEBHOOK_PORT" api-test
+# Tests wait more than they work, images download more than they compile.
+beside "$VOLLEY_CACHE/logs/images.log" "${IMAGES_BUILD[@]}"
 step "Tests against the API server, a browser and real workers" prepared_tests
 step "Remove the API server" "$VOLLEY_BIN/cluster" down api-test
-step "Build the images" build_images
+step "Wait for the images, which were built meanwhile" finish_beside
 cluster_with_volley test
 record_objects
 step "Whole runs on the cluster" acceptance_tests
