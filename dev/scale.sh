@@ -9,6 +9,9 @@ SCALE_HUB=scale-hub
 SCALE_REGIONS=(scale-1 scale-2 scale-3 scale-4 scale-5)
 SCALE_FOLDER=$VOLLEY_CACHE/scale
 SCALE_HOLD=${SCALE_HOLD:-2m}
+# Hundreds of workers share these processors with what is measured: with the profile of the tests the figures would be its own.
+SCALE_PROFILE=${VOLLEY_PROFILE:-release}
+SCALE_PROGRAMS=$CARGO_TARGET_DIR/${SCALE_PROFILE/#dev/debug}
 
 remove_scale_clusters() {
   stop_simulation
@@ -19,8 +22,8 @@ remove_scale_clusters() {
 
 build_for_scale() {
   (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-scale.log" \
-    cargo build --locked --workspace --bins)
-  install -m 0755 "$CARGO_TARGET_DIR/debug/volley" "$VOLLEY_BIN/volley"
+    cargo build --locked --profile "$SCALE_PROFILE" --workspace --bins)
+  install -m 0755 "$SCALE_PROGRAMS/volley" "$VOLLEY_BIN/volley"
   export VOLLEY_BINARY=$VOLLEY_BIN/volley
 }
 
@@ -70,7 +73,7 @@ simulate() {
   for region in "${SCALE_REGIONS[@]}"; do
     options+=(--cluster "$region=$("$VOLLEY_BIN/cluster" kubeconfig "$region")")
   done
-  "$CARGO_TARGET_DIR/debug/simulate-workers" play "${options[@]}" "$@" \
+  "$SCALE_PROGRAMS/simulate-workers" play "${options[@]}" "$@" \
     --observe "operator=$(process_of operator)" --observe "storage=$(process_of storage)" \
     --volumes "$SCALE_FOLDER/volumes" --records "$SCALE_FOLDER/workers.jsonl" --processes "$SCALE_FOLDER/processes.jsonl" \
     >"$SCALE_FOLDER/simulation.log" 2>&1 &
@@ -142,5 +145,5 @@ store_runs() {
 }
 
 scale_table() {
-  "$CARGO_TARGET_DIR/debug/simulate-workers" figures "$@"
+  "$SCALE_PROGRAMS/simulate-workers" figures "$@"
 }
