@@ -8,9 +8,8 @@ export VOLLEY_PROFILE=${VOLLEY_PROFILE:-release}
 build_profile() {
   (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-$VOLLEY_PROFILE.log" \
     cargo build --locked --profile "$VOLLEY_PROFILE" --package volley)
-  local folder=$VOLLEY_PROFILE
-  [[ $folder == dev ]] && folder=debug
-  export VOLLEY_BINARY=$CARGO_TARGET_DIR/$folder/volley
+  VOLLEY_BINARY=$(programs_of "$VOLLEY_PROFILE")/volley
+  export VOLLEY_BINARY
 }
 
 # operator_memory: resident memory of the operator's process, in MiB, a minute after it started and without work.

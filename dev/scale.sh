@@ -11,7 +11,7 @@ SCALE_FOLDER=$VOLLEY_CACHE/scale
 SCALE_HOLD=${SCALE_HOLD:-2m}
 # Hundreds of workers share these processors with what is measured: with the profile of the tests the figures would be its own.
 SCALE_PROFILE=${VOLLEY_PROFILE:-release}
-SCALE_PROGRAMS=$CARGO_TARGET_DIR/${SCALE_PROFILE/#dev/debug}
+SCALE_PROGRAMS=$(programs_of "$SCALE_PROFILE")
 
 remove_scale_clusters() {
   stop_simulation
@@ -23,8 +23,7 @@ remove_scale_clusters() {
 build_for_scale() {
   (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-scale.log" \
     cargo build --locked --profile "$SCALE_PROFILE" --workspace --bins)
-  install -m 0755 "$SCALE_PROGRAMS/volley" "$VOLLEY_BIN/volley"
-  export VOLLEY_BINARY=$VOLLEY_BIN/volley
+  use_volley "$SCALE_PROFILE"
 }
 
 # audited NAME OPTION...: starts a cluster that logs what Volley's accounts ask of its API server, a line for each request.

@@ -58,11 +58,14 @@ with_progress() {
       printf '    %4d s  %s\n' $((SECONDS - began)) "$(tail -n 1 "$log" | tr -d '\r' | cut -c1-110)"
     fi
   done
-  if ! wait "$pid"; then
-    tail -n 60 "$log" >&2
-    printf '    the whole output: %s\n' "$log" >&2
-    return 1
-  fi
+  wait "$pid" || show_end "$log"
+}
+
+# show_end LOG: what a command said last that failed; fails itself.
+show_end() {
+  tail -n 60 "$1" >&2
+  printf '    the whole output: %s\n' "$1" >&2
+  return 1
 }
 
 # beside LOG PROGRAM...: runs in the background, output to LOG. finish_beside waits for it, and shows the end of LOG where it failed;
@@ -76,6 +79,7 @@ beside() {
 }
 
 stop_beside() {
+  # It may have ended by itself; this runs while the script ends and must not stop that.
   [[ -z ${beside_pid:-} ]] || kill -- "-$beside_pid" 2>/dev/null || true
 }
 
@@ -83,11 +87,7 @@ finish_beside() {
   local status=0
   wait "$beside_pid" || status=$?
   beside_pid=
-  if ((status != 0)); then
-    tail -n 60 "$beside_log" >&2
-    printf '    the whole output: %s\n' "$beside_log" >&2
-    return 1
-  fi
+  ((status == 0)) || show_end "$beside_log"
 }
 
 # one_at_a_time: checkouts share binaries and images, so that only one of these commands works at a time on a machine.
@@ -200,7 +200,18 @@ install_promtool() {
     go install -trimpath -tags remove_all_sd "github.com/prometheus/prometheus/cmd/promtool@$PROMTOOL_VERSION"
 }
 
+# programs_of PROFILE: the folder where cargo puts them.
+programs_of() {
+  echo "$CARGO_TARGET_DIR/${1/#dev/debug}"
+}
+
+# use_volley PROFILE: the binary that was built with it, for people, tests and images.
+use_volley() {
+  install -m 0755 "$(programs_of "$1")/volley" "$VOLLEY_BIN/volley"
+  export VOLLEY_BINARY=$VOLLEY_BIN/volley
+}
+
 build_volley() {
   (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-volley.log" cargo build --locked --package volley)
-  install -m 0755 "$CARGO_TARGET_DIR/debug/volley" "$VOLLEY_BIN/volley"
+  install -m 0755 "$(programs_of dev)/volley" "$VOLLEY_BIN/volley"
 }

@@ -83,8 +83,8 @@ live)
   step "Check the toolchains" check_toolchains
   step "Install Debian packages" install_packages
   step "Build the measurements" build_examples measure_live measure_abort
-  step "A threshold stops 100 workers" "$CARGO_TARGET_DIR/debug/examples/measure_abort" 100
-  step "Live figures of $workers workers" "$CARGO_TARGET_DIR/debug/examples/measure_live" "$workers" 50 "${VOLLEY_LIVE_SECONDS:-3600}"
+  step "A threshold stops 100 workers" "$(programs_of dev)/examples/measure_abort" 100
+  step "Live figures of $workers workers" "$(programs_of dev)/examples/measure_live" "$workers" 50 "${VOLLEY_LIVE_SECONDS:-3600}"
   ;;
 fuzz)
   step "Check the toolchains" check_toolchains

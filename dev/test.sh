@@ -16,8 +16,7 @@ remove_clusters() {
 # One compilation for all: the programs that the tests start and the image holds are built by it too.
 build_tests() {
   (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-tests.log" cargo test --locked --workspace --no-run)
-  install -m 0755 "$CARGO_TARGET_DIR/debug/volley" "$VOLLEY_BIN/volley"
-  export VOLLEY_BINARY=$VOLLEY_BIN/volley
+  use_volley dev
 }
 
 unit_tests() {

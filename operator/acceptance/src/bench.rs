@@ -224,6 +224,15 @@ impl Bench {
         assert!(api.get_opt(test).await.expect("the API server answers").is_none());
     }
 
+    /// Waits until no run of a test is left. A LoadTest goes at once, its runs hold on until their Jobs are gone.
+    pub async fn wait_gone(&self, test: &str, limit: Duration) {
+        let began = Instant::now();
+        while !self.runs(test).await.is_empty() {
+            assert!(began.elapsed() < limit, "a run of {test} is still there after {limit:?}");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
     /// Jobs, pods and Secrets of a run, in all namespaces, by name.
     pub async fn leftovers(&self, run_uid: &str) -> Vec<String> {
         let selector = ListParams::default().labels(&format!("{}={run_uid}", labels::RUN_UID));
