@@ -27,7 +27,7 @@ fn part() -> String {
         | label | values |\n|---|---|\n\
         | `outcome` of a worker's frame | `Merged`; `Late`: it came after its last second was closed, and is in the course alone; `Unreadable`: it is damaged or of another release |\n\
         | `outcome` of a checkpoint | `Written`, `Failed` |\n\
-        | `reason` | `Denied` (the role lacks `iot:Publish`), `Throttled`, `TimedOut`, `Unavailable` (not reached, or a fault of IoT Core), `Refused` |\n\
+        | `reason` | `Denied` (the role lacks `iot:Publish` or `iot:DescribeEndpoint`), `Throttled`, `TimedOut`, `Unavailable` (not reached, or a fault of IoT Core), `Refused` |\n\
         | `class` | `Transient`, `NeedsChange`, `Terminal`, as the operator's |\n"
 }
 

@@ -42,6 +42,7 @@ pub struct Metrics {
     published: Counter,
     skipped: Counter,
     publish_failures: Family<ReasonLabels, Counter>,
+    endpoint_failures: Family<ReasonLabels, Counter>,
     readers: Gauge,
     refused_readers: Counter,
     checkpoints: Family<CheckpointLabels, Counter>,
@@ -90,6 +91,12 @@ impl Metrics {
             "Attempts to hand a live frame to IoT Core that failed, by reason",
             publish_failures.clone(),
         );
+        let endpoint_failures = Family::<ReasonLabels, Counter>::default();
+        registry.register(
+            "endpoint_failures",
+            "Questions for the account's endpoint of IoT Core that had no answer, by reason; the region's endpoint is used then",
+            endpoint_failures.clone(),
+        );
         let readers = Gauge::default();
         registry.register("readers", "Readers who follow the stream", readers.clone());
         let refused_readers = Counter::default();
@@ -112,6 +119,7 @@ impl Metrics {
         }
         for reason in Reason::ALL {
             drop(publish_failures.get_or_create(&ReasonLabels { reason }));
+            drop(endpoint_failures.get_or_create(&ReasonLabels { reason }));
         }
         for outcome in Checkpoint::ALL {
             drop(checkpoints.get_or_create(&CheckpointLabels { outcome }));
@@ -127,6 +135,7 @@ impl Metrics {
             published,
             skipped,
             publish_failures,
+            endpoint_failures,
             readers,
             refused_readers,
             checkpoints,
@@ -164,6 +173,11 @@ impl Metrics {
     /// IoT Core did not take a frame.
     pub(crate) fn publish_failed(&self, error: &IotError) {
         self.publish_failures.get_or_create(&ReasonLabels { reason: error.into() }).inc();
+    }
+
+    /// IoT Core did not say the account's endpoint.
+    pub(crate) fn endpoint_failed(&self, error: &IotError) {
+        self.endpoint_failures.get_or_create(&ReasonLabels { reason: error.into() }).inc();
     }
 
     /// A reader follows the stream until what this answers is dropped.

@@ -81,6 +81,51 @@ async fn a_wrong_key_and_a_busy_iot_core_are_counted_and_shown_and_readers_go_on
     assert!(metrics.text().contains("volley_aggregator_publish_failures_total{reason=\"Denied\"} 1\n"));
 }
 
+#[tokio::test]
+async fn without_a_given_endpoint_the_accounts_is_asked_for_once_with_a_signature_and_frames_go_there() {
+    let (iot, mut messages) = StandIn::start().await;
+    let client = iot.client_at("secret", None);
+    for second in 1..=2 {
+        let mut run = Played::start().await;
+        run.close(second);
+        let publishing = publish(run.board.clone(), client.clone(), run.metrics.clone());
+        let played = async {
+            assert_eq!(received(&mut messages).await.1["seq"], second);
+            run.end().await;
+        };
+        let (counts, ()) = tokio::join!(publishing, played);
+        assert_eq!((counts.published, counts.failed, iot.asked()), (1, 0, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_ask_for_the_endpoint_is_told_which_right_it_lacks() {
+    let (iot, _messages) = StandIn::start().await;
+    let refused = iot.client_at("another secret", None).find_endpoint().await.unwrap_err();
+    assert!(refused.to_string().contains("give the aggregator's role iot:DescribeEndpoint on *"), "{refused}");
+    assert_eq!((refused.class(), iot.asked()), (FailureClass::NeedsChange, 0));
+    // It is counted, and publishing goes on; here there is nothing to publish.
+    let run = Played::start().await;
+    let (board, metrics) = (run.board.clone(), run.metrics.clone());
+    run.end().await;
+    let counts = publish(board, iot.client_at("another secret", None), metrics.clone()).await;
+    assert_eq!(counts, Publishing::default());
+    assert!(metrics.text().contains("volley_aggregator_endpoint_failures_total{reason=\"Denied\"} 1\n"));
+    iot.throttle(true);
+    let busy = iot.client_at("secret", None).find_endpoint().await.unwrap_err();
+    assert!(matches!(busy, IotError::Throttled { .. }), "{busy}");
+}
+
+#[tokio::test]
+async fn where_an_endpoint_is_given_nobody_is_asked() {
+    let (iot, mut messages) = StandIn::start().await;
+    let given = format!("http://{}", iot.address);
+    let client = iot.client_at("secret", Some(&given));
+    client.find_endpoint().await.unwrap();
+    client.publish("t", b"{}".to_vec()).await.unwrap();
+    assert_eq!((messages.recv().await.unwrap().topic.as_str(), iot.asked()), ("t", 0));
+}
+
 /// A real broker with an address for MQTT and one for MQTT over WebSocket.
 struct Broker {
     mqtt: SocketAddr,

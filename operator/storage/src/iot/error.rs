@@ -9,12 +9,12 @@ use crate::FailureClass;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IotError {
     /// The credentials may not do that.
-    #[error(
-        "IoT Core refused to {operation}: access denied ({words}); give the aggregator's role iot:Publish on topic/volley/*"
-    )]
+    #[error("IoT Core refused to {operation}: access denied ({words}); give the aggregator's role {right}")]
     Denied {
         /// What was tried.
         operation: &'static str,
+        /// The right that it needs.
+        right: &'static str,
         /// IoT Core's words.
         words: String,
     },
@@ -63,8 +63,8 @@ impl IotError {
     }
 }
 
-/// Translates an error of the SDK.
-pub(super) fn from_sdk<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> IotError
+/// Translates an error of the SDK. `right` is what the operation needs.
+pub(super) fn from_sdk<E>(operation: &'static str, right: &'static str, error: &SdkError<E, HttpResponse>) -> IotError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -84,7 +84,7 @@ where
     let status = error.raw_response().map(|response| response.status().as_u16());
     match (code, status) {
         ("ThrottlingException", _) | (_, Some(429)) => IotError::Throttled { operation, words },
-        (_, Some(401 | 403)) => IotError::Denied { operation, words },
+        (_, Some(401 | 403)) => IotError::Denied { operation, right, words },
         (_, None | Some(500..=599)) => IotError::Unavailable { operation, words },
         (_, Some(_)) => IotError::Refused { operation, words },
     }

@@ -181,7 +181,7 @@ pub struct IotArguments {
     #[arg(long = "iot", env = "VOLLEY_IOT", num_args = 0..=1, default_missing_value = "true", default_value_t = false,
         action = ArgAction::Set, value_name = "BOOLEAN")]
     pub enabled: bool,
-    /// Data endpoint of IoT Core, `https://HOST`; without one: that of the region.
+    /// Data endpoint of IoT Core, `https://HOST`; without one: the account's by iot:DescribeEndpoint, else that of the region.
     #[arg(long = "iot-endpoint", env = "VOLLEY_IOT_ENDPOINT", value_name = "URL")]
     pub endpoint: Option<String>,
 }
