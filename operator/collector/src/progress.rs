@@ -23,31 +23,29 @@ const PATIENCE: Duration = Duration::from_secs(25);
 pub(crate) struct Progress {
     checkpoints: Arc<Mutex<Checkpoints>>,
     worker: WorkerAttempt,
-    next: Instant,
+    /// `None`: the load has not begun.
+    next: Option<Instant>,
     under_way: Option<JoinHandle<()>>,
 }
 
 impl Progress {
-    /// The first one is due after a part of the period that depends on the worker: a thousand workers start at one instant and need
-    /// not write at one.
+    /// Nothing is due yet.
     pub(crate) fn new(store: ObjectStore, run_uid: &str, worker: &WorkerAttempt) -> Self {
         let checkpoints = Checkpoints::new(store, run_uid, worker);
-        let phase = Duration::from_secs(u64::from(worker.index) % PERIOD.as_secs());
-        Self {
-            checkpoints: Arc::new(Mutex::new(checkpoints)),
-            worker: worker.clone(),
-            next: Instant::now() + phase,
-            under_way: None,
-        }
+        Self { checkpoints: Arc::new(Mutex::new(checkpoints)), worker: worker.clone(), next: None, under_way: None }
     }
 
-    /// Starts to write a checkpoint when it is time and none is under way.
+    /// Starts to write a checkpoint when it is time and none is under way. Called under load.
+    ///
+    /// The first one is due a part of the period after the first call, which depends on the worker: a thousand workers start at one
+    /// instant and need not write at one.
     pub(crate) fn keep(&mut self, tail: &Tail, definition: &Arc<Definition>, seen: &Seen) {
         let now = Instant::now();
-        if now < self.next || self.under_way.as_ref().is_some_and(|task| !task.is_finished()) {
+        let next = *self.next.get_or_insert_with(|| now + first(self.worker.index));
+        if now < next || self.under_way.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
         }
-        self.next = now + PERIOD;
+        self.next = Some(now + PERIOD);
         let (checkpoints, worker) = (Arc::clone(&self.checkpoints), self.worker.clone());
         let (snapshot, definition, seen) = (tail.snapshot(), Arc::clone(definition), seen.clone());
         self.under_way = Some(tokio::spawn(async move {
@@ -64,6 +62,11 @@ impl Progress {
             task.abort();
         }
     }
+}
+
+/// From the beginning of the load to a worker's first checkpoint: 1 to 30 s.
+fn first(index: u32) -> Duration {
+    Duration::from_secs(1 + u64::from(index) % PERIOD.as_secs())
 }
 
 async fn write(

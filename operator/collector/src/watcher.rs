@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use volley_storage::documents::{StartDecision, StopDecision};
@@ -19,6 +19,9 @@ const LOOKS_PER_STOP: u32 = 5;
 /// How long one answer may take. The SDK would wait and repeat for longer; the next look is a repetition too, and a stop must not
 /// wait behind a hanging request.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// So long before and after the start nobody asks: in that instant the gate has to open, and the storage would be asked by all
+/// workers at once.
+const QUIET: SignedDuration = SignedDuration::from_millis(500);
 
 /// What is known of the decisions.
 #[derive(Clone, Debug)]
@@ -76,7 +79,19 @@ pub(crate) async fn watch_decisions(
         if let Some(date) = store.last_date() {
             clock.observe(date, None);
         }
-        sleep(clock.pause(now(), began.elapsed())).await;
+        let start_at = sender.borrow().start.as_ref().map(|start| start.decision.start_at);
+        let asked_at = now();
+        sleep(around_the_start(clock.pause(asked_at, began.elapsed()), asked_at, start_at)).await;
+    }
+}
+
+/// The pause from now to the next question, longer where that would fall into the opening of the gate.
+fn around_the_start(pause: Duration, now: Timestamp, start_at: Option<Timestamp>) -> Duration {
+    let next = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+    match start_at {
+        // Twice: a question for the turn of a second stays one, and the questions of many workers stay apart.
+        Some(start_at) if next.duration_since(start_at).abs() < QUIET => pause + QUIET.unsigned_abs() * 2,
+        _ => pause,
     }
 }
 
@@ -105,11 +120,24 @@ fn report(key: &str, error: &ObjectError) {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
     use volley_storage::documents::{DOCUMENT_VERSION, LateWorkers, StopReason};
     use volley_storage::embedded::Server;
 
     use super::*;
+
+    #[rstest::rstest]
+    #[case::long_before(8_000, 1_100, 1_100)]
+    #[case::just_before(8_800, 1_000, 2_000)]
+    #[case::at_the_instant(9_000, 1_000, 2_000)]
+    #[case::just_after(9_400, 1_000, 2_000)]
+    #[case::after(9_600, 1_000, 1_000)]
+    fn no_question_is_asked_while_the_gate_opens(#[case] now_ms: i64, #[case] pause_ms: u64, #[case] expected_ms: u64) {
+        let at = |milliseconds| Timestamp::from_millisecond(milliseconds).unwrap();
+        let pause = Duration::from_millis(pause_ms);
+        let expected = Duration::from_millis(expected_ms);
+        assert_eq!(around_the_start(pause, at(now_ms), Some(at(10_000))), expected);
+        assert_eq!(around_the_start(pause, at(now_ms), None), pause);
+    }
 
     #[tokio::test]
     async fn waiting_costs_little_more_than_a_request_a_second_and_a_stop_is_still_seen() {
