@@ -122,10 +122,22 @@ scale_run() {
   run=$(kubectl get loadtestruns -n default -l volley.dev/load-test="$name" --sort-by=.metadata.creationTimestamp -o jsonpath='{.items[-1:].metadata.name}')
   kubectl get loadtestrun -n default "$run" -o json >"$folder/run.json"
   "$VOLLEY_BIN/volley" result "$run" --namespace default -o json >"$folder/result.json"
+  await_records "$(jq -r .metadata.uid "$folder/run.json")" "$2"
   cp "$SCALE_FOLDER/workers.jsonl" "$SCALE_FOLDER/processes.jsonl" "$folder"
   cp "$SCALE_FOLDER/$SCALE_HUB.audit" "$folder/hub.audit"
   local region
   for region in "${SCALE_REGIONS[@]}"; do cat "$SCALE_FOLDER/$region.audit"; done >"$folder/regions.audit"
+}
+
+# await_records UID WORKERS: the result may be there before the last pods have ended, and each is told of at its end.
+await_records() {
+  local tick
+  for tick in {1..120}; do
+    (($(grep -c "\"runUid\":\"$1\"" "$SCALE_FOLDER/workers.jsonl") < $2)) || return 0
+    sleep 1
+  done
+  echo "error: after $tick s not all $2 workers of the run have ended; see $SCALE_FOLDER/simulation.log" >&2
+  return 1
 }
 
 # store_runs TEST RUN.JSON: 100 finished runs of a test, each with the status of a real run.

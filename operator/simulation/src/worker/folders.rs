@@ -47,7 +47,7 @@ impl Place {
 /// Both folders as the main container sees them, with the paths made once.
 #[derive(Debug)]
 pub(super) struct Folders {
-    control: PathBuf,
+    pub(super) control: PathBuf,
     work: PathBuf,
     pub(super) launch: PathBuf,
     pub(super) refused: PathBuf,

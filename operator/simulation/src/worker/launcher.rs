@@ -1,6 +1,7 @@
 //! The main container, by `docs/contributors/worker-contract.md`: launcher, gate and engine in one.
 //!
-//! It looks at its files as often as the real parts do: the launcher every 50 ms, the gate every 10 ms.
+//! It looks at its files as often as the real parts do: the launcher every 50 ms, the gate every 10 ms. The looks of a gate at which
+//! nothing can be new are left out: a process that plays a thousand gates would spend most of its time on them.
 
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use volley_storage::ObjectStore;
 use volley_storage::documents::DOCUMENT_VERSION;
 
+use super::changes::Changes;
 use super::folders::{Folders, Place};
 use super::health::Health;
 use super::samples::{Engine, Generator};
@@ -21,10 +23,9 @@ use super::{Behaviour, RequestsByPhase};
 const LOOK: Duration = Duration::from_millis(50);
 /// How often the gate looks for `start`.
 const GATE_LOOK: Duration = Duration::from_millis(10);
-/// The gate looks for a stop at each so many looks for `start`. The real gate does it at every look; a process that plays a thousand
-/// gates saves most of its time by this.
-const STOP_LOOKS: u32 = 10;
-/// How often rows are written.
+/// The gate looks so often even when nothing in its folder seems to change.
+const LONGEST_BLINDNESS: Duration = Duration::from_secs(1);
+/// How often rows are written; the first time a part of this after the start that depends on the worker, as engines do not start in step.
 const WRITE: Duration = Duration::from_millis(500);
 /// Until `launch.json`, `refused.json` or `stop.json` is there.
 const LAUNCH_LIMIT: Duration = Duration::from_mins(10);
@@ -164,7 +165,7 @@ impl<'a> Launcher<'a> {
         }
         let interruption = match prepared {
             Some(interruption) => Some(interruption),
-            None => self.hold().await,
+            None => self.hold().await?,
         };
         if let Some(interruption) = interruption {
             return self.leave_without_load(interruption, load).await;
@@ -204,40 +205,38 @@ impl<'a> Launcher<'a> {
     }
 
     /// The gate; nothing where it was opened.
-    async fn hold(&self) -> Option<Interruption> {
-        let mut looks = 0;
-        let deadline = Instant::now() + LONGEST_LOAD;
-        loop {
+    async fn hold(&self) -> io::Result<Option<Interruption>> {
+        let changes = Changes::of(&self.folders.control)?;
+        let mut terminated = self.terminated.clone();
+        let began = Instant::now();
+        while began.elapsed() < LONGEST_LOAD {
             // The stop first: who asks for both wants no load.
-            if looks % STOP_LOOKS == 0
-                && let Some(interruption) = self.interruption()
-            {
-                return Some(interruption);
+            let interruption = self.interruption();
+            if interruption.is_some() || self.folders.start.exists() {
+                return Ok(interruption.or_else(|| self.interruption()));
             }
-            if self.folders.start.exists() {
-                return self.interruption();
+            tokio::select! {
+                () = changes.next() => {}
+                () = sleep(LONGEST_BLINDNESS) => {}
+                Ok(()) = terminated.changed() => {}
             }
-            if Instant::now() > deadline {
-                return Some(Interruption::Evicted);
-            }
-            looks = looks.wrapping_add(1);
-            sleep(GATE_LOOK).await;
+            sleep(until_next_look(began.elapsed())).await;
         }
+        Ok(Some(Interruption::Evicted))
     }
 
     /// Samples until the end of the load; why it ended before.
     async fn make_load(&mut self, load: Load, released: Timestamp) -> io::Result<Option<Interruption>> {
-        let mut file = self.folders.sample_file(load.engine.header())?;
         let began_ms = released.as_millisecond();
         let ends_ms = began_ms.saturating_add(i64::try_from(load.duration.as_millis()).unwrap_or(i64::MAX));
         let mut generator = Generator::new(self.behaviour, self.seed, began_ms);
         let (mut health, header) = Health::begin(self.behaviour.cpu_per_thousand, began_ms);
-        self.folders.health(&header)?;
         let ends = Instant::now() + load.duration;
+        let mut interruption = self.until(ends.min(Instant::now() + first_write(self.seed)), WRITE).await;
+        let mut file = self.folders.sample_file(load.engine.header())?;
+        self.folders.health(&header)?;
         let mut text = String::new();
         loop {
-            let next = (Instant::now() + WRITE).min(ends);
-            let interruption = self.until(next, LOOK.max(WRITE / 2)).await;
             // At the end exactly what belongs to the load, however late this process is.
             let over = Instant::now() >= ends;
             let until_ms = if over { ends_ms } else { Timestamp::now().as_millisecond().min(ends_ms) };
@@ -254,6 +253,7 @@ impl<'a> Launcher<'a> {
             if over || interruption.is_some() {
                 return Ok(interruption);
             }
+            interruption = self.until(ends.min(Instant::now() + WRITE), LOOK.max(WRITE / 2)).await;
         }
     }
 
@@ -335,6 +335,17 @@ impl<'a> Launcher<'a> {
     }
 }
 
+/// From an instant to the next look of a gate that was opened for looking so long ago.
+fn until_next_look(since: Duration) -> Duration {
+    let passed = since.as_nanos() % GATE_LOOK.as_nanos();
+    GATE_LOOK.saturating_sub(Duration::from_nanos(u64::try_from(passed).unwrap_or_default()))
+}
+
+/// From the start to the first rows of a worker.
+fn first_write(seed: u64) -> Duration {
+    WRITE.mul_f64(fastrand::Rng::with_seed(seed).f64())
+}
+
 /// Reads what the collector wrote for Taurus.
 fn load_of(configuration: &Value, upload_limit: Duration) -> Result<Load, String> {
     let execution = &configuration["execution"][0];
@@ -371,6 +382,13 @@ mod tests {
             {"executor": "locust", "concurrency": 7, "ramp-up": "30s", "hold-for": "90s", "scenario": "volley"}]});
         let expected = Load { engine: Engine::Locust, users: 7, duration: Duration::from_mins(2), upload_limit: LIMIT };
         assert_eq!(load_of(&configuration, LIMIT), Ok(expected));
+    }
+
+    #[test]
+    fn a_gate_sees_what_is_new_at_its_next_look_of_each_10_ms() {
+        let pauses =
+            [0, 1, 10_000, 1_003_500].map(|since_us| until_next_look(Duration::from_micros(since_us)).as_micros());
+        assert_eq!(pauses, [10_000, 9_999, 10_000, 6_500]);
     }
 
     #[rstest::rstest]

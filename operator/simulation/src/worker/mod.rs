@@ -1,6 +1,7 @@
 //! One worker: the collector itself, and beside it a main container that is played.
 
 mod behaviour;
+mod changes;
 mod folders;
 mod health;
 mod launcher;
