@@ -5,9 +5,12 @@ source "$VOLLEY_ROOT/dev/install.sh"
 one_at_a_time
 export VOLLEY_PROFILE=${VOLLEY_PROFILE:-release}
 
+EXAMPLES=$(programs_of "$VOLLEY_PROFILE")/examples
+
+# With the whole workspace selected: of each other selection the AWS SDK would be compiled anew.
 build_profile() {
   (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-$VOLLEY_PROFILE.log" \
-    cargo build --locked --profile "$VOLLEY_PROFILE" --package volley)
+    cargo build --locked --profile "$VOLLEY_PROFILE" --workspace --bins --examples)
   VOLLEY_BINARY=$(programs_of "$VOLLEY_PROFILE")/volley
   export VOLLEY_BINARY
 }
@@ -39,25 +42,6 @@ times_of_run() {
     "last sample to status.result \(($finished | seconds) - (.interval.to | seconds)) s (times to the whole second)"' <<<"$document"
 }
 
-collector_load() {
-  (cd "$VOLLEY_ROOT" && cargo run --quiet --locked --profile "$VOLLEY_PROFILE" -p volley-collector --example measure_collector -- 1000 60 50)
-}
-
-# aggregation WORKERS LABELS REGIONS: seconds and memory of a whole aggregation, each worker with 220 samples a label.
-aggregation() {
-  (cd "$VOLLEY_ROOT" && cargo run --quiet --locked --profile "$VOLLEY_PROFILE" -p volley-aggregator --example measure_aggregator -- "$1" "$2" "$3" 200)
-}
-
-# live_figures WORKERS: how late they are and what the aggregator takes, over three minutes, with 50 labels.
-live_figures() {
-  (cd "$VOLLEY_ROOT" && cargo run --quiet --locked --profile "$VOLLEY_PROFILE" -p volley-simulation --example measure_live -- "$1" 50 180)
-}
-
-# abort WORKERS: how soon a threshold stops their load.
-abort() {
-  (cd "$VOLLEY_ROOT" && cargo run --quiet --locked --profile "$VOLLEY_PROFILE" -p volley-simulation --example measure_abort -- "$1")
-}
-
 trap '"$VOLLEY_BIN/cluster" down figures >/dev/null 2>&1' EXIT
 step "Build volley ($VOLLEY_PROFILE)" build_profile
 step "Build the images" build_images
@@ -66,10 +50,12 @@ step "Memory of the operator" operator_memory
 step "Sizes of the images" image_sizes
 step "Times of a Locust run" times_of_run locust browse
 step "Times of an HTTP run" times_of_run http checkout
-step "The collector at 1,000 samples a second, 50 labels, 60 s" collector_load
-step "An aggregation of 1,000 workers with 100 labels" aggregation 1000 100 2
-step "An aggregation of 20 workers with 4,000 labels" aggregation 20 4000 5
-step "Live figures of 100 workers" live_figures 100
-step "Live figures of 500 workers" live_figures 500
-step "A threshold stops 100 workers" abort 100
+step "The collector at 1,000 samples a second, 50 labels, 60 s" "$EXAMPLES/measure_collector" 1000 60 50
+step "The collector at 5,000 samples a second, 50 labels, 60 s" "$EXAMPLES/measure_collector" 5000 60 50
+step "The collector with 8 hours of 1,000 samples a second, 200 labels" "$EXAMPLES/measure_collector" 1000 120 200 1 8
+step "An aggregation of 1,000 workers with 100 labels, 200 samples each" "$EXAMPLES/measure_aggregator" 1000 100 2 200
+step "An aggregation of 20 workers with 4,000 labels, 200 samples each" "$EXAMPLES/measure_aggregator" 20 4000 5 200
+step "Live figures of 100 workers, 50 labels, 180 s" "$EXAMPLES/measure_live" 100 50 180
+step "Live figures of 500 workers, 50 labels, 180 s" "$EXAMPLES/measure_live" 500 50 180
+step "A threshold stops 100 workers" "$EXAMPLES/measure_abort" 100
 print_times
