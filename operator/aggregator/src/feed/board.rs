@@ -265,6 +265,8 @@ mod tests {
             assert_eq!(courses.map(|course| course.seq), [Some(seq); 2]);
         }
         assert_eq!(made.load(std::sync::atomic::Ordering::Relaxed), 3);
+        board.post(frame(4)).unwrap();
+        assert!(board.made.lock().unwrap().is_none(), "nobody has asked since the newest frame");
     }
 
     fn seqs(next: Next) -> Vec<i64> {
