@@ -76,11 +76,17 @@ pub fn frame(bytes: &[u8]) {
     }
 }
 
-/// A live series that is read is written with the same bytes.
+/// A live series that is read is written with the same bytes, and its percentiles are in order.
 pub fn live_series(bytes: &[u8]) {
     let Ok(series) = LiveSeries::decode(bytes) else { return };
     assert_eq!(series.encode(), bytes, "equal series have equal bytes");
-    assert!(series.points().count() <= 3_600);
+    assert!(series.distribution_step_seconds() >= series.step_seconds());
+    for target in std::iter::once(None).chain(series.targets().map(Some)) {
+        assert!(series.points(target).count() <= 3_600 && series.distributions(target).count() <= 600);
+        for point in series.distributions(target) {
+            assert!(point.percentile(Percentile::P50) <= point.percentile(Percentile::P99));
+        }
+    }
 }
 
 /// A checkpoint of a recorder that is read is written with the same bytes, and the recorder goes on.

@@ -9,10 +9,9 @@ use crate::measured::mean_half_up;
 /// The columns of a series; `target` is null for all regions.
 #[must_use]
 pub fn over_time(target: Option<&str>, series: &Series) -> SeriesFigures {
-    let step_seconds = |seconds: u64| u32::try_from(seconds).unwrap_or(u32::MAX);
     let mut columns = SeriesFigures {
         target: target.map(str::to_owned),
-        step_seconds: step_seconds(series.step_seconds()),
+        step_seconds: whole_seconds(series.step_seconds()),
         ..SeriesFigures::default()
     };
     for point in series.points() {
@@ -20,13 +19,18 @@ pub fn over_time(target: Option<&str>, series: &Series) -> SeriesFigures {
     }
     let percentiles = &mut columns.percentiles;
     *percentiles = SeriesPercentiles {
-        step_seconds: step_seconds(series.distribution_step_seconds()),
+        step_seconds: whole_seconds(series.distribution_step_seconds()),
         ..SeriesPercentiles::default()
     };
     for point in series.distributions() {
         push_percentiles(percentiles, point.second, |percentile| point.percentile(percentile));
     }
     columns
+}
+
+/// The length of a step as it stands in the columns.
+pub(crate) fn whole_seconds(seconds: u64) -> u32 {
+    u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
 /// One point of every column that needs no distribution.

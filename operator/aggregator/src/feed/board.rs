@@ -23,8 +23,8 @@ pub type Course = Box<dyn Fn() -> Vec<SeriesFigures> + Send + Sync>;
 /// A frame, and the bytes in which it is sent.
 #[derive(Debug)]
 pub struct Posted {
-    /// The frame.
-    pub frame: LiveFrame,
+    /// Number of the frame.
+    pub seq: i64,
     /// Its JSON.
     pub json: Bytes,
 }
@@ -35,7 +35,8 @@ pub struct Board {
     interval: u32,
     course: Course,
     state: Mutex<State>,
-    /// The newest course that somebody asked for. One is made at a time, since it takes some megabytes, and not twice.
+    /// The course that somebody asked for since the newest frame. One is made at a time, since it takes some megabytes, and not
+    /// twice.
     made: Mutex<Option<(u64, MadeCourse)>>,
     /// Changes with each frame and at the end; its value is how many frames there were.
     changes: watch::Sender<u64>,
@@ -54,6 +55,8 @@ pub struct MadeCourse {
 struct State {
     frames: VecDeque<Arc<Posted>>,
     bytes: usize,
+    /// The newest of them.
+    last: Option<LiveFrame>,
     publishing: Option<Publishing>,
     over: bool,
 }
@@ -86,17 +89,21 @@ impl Board {
     /// # Errors
     /// When the frame cannot be written as JSON.
     pub fn post(&self, frame: LiveFrame) -> Result<Arc<Posted>, serde_json::Error> {
-        let json = Bytes::from(frame.encode()?);
-        let posted = Arc::new(Posted { frame, json });
+        let posted = Arc::new(Posted { seq: frame.seq, json: Bytes::from(frame.encode()?.into_boxed_slice()) });
         let mut state = self.state();
         state.bytes += posted.json.len();
         state.frames.push_back(posted.clone());
+        state.last = Some(frame);
         while state.frames.len() > FRAMES || (state.bytes > FRAME_BYTES && state.frames.len() > 1) {
             let Some(oldest) = state.frames.pop_front() else { break };
             state.bytes -= oldest.json.len();
         }
         drop(state);
         self.changes.send_modify(|count| *count += 1);
+        // It is out of date. Where one is being made just now, the next frame takes it away.
+        if let Ok(mut made) = self.made.try_lock() {
+            *made = None;
+        }
         Ok(posted)
     }
 
@@ -134,7 +141,7 @@ impl Board {
         // The frame first: the series then has at most more than the frame beside it, never less.
         let (last, publishing) = {
             let state = self.state();
-            (state.frames.back().map(|posted| posted.frame.clone()), state.publishing.clone())
+            (state.last.clone(), state.publishing.clone())
         };
         LiveCourse {
             version: LIVE_FRAME_VERSION,
@@ -149,7 +156,7 @@ impl Board {
     /// Whether all frames after this number are still there, so that a reader who has this one can go on from it.
     #[must_use]
     pub fn reaches_back_to(&self, seq: i64) -> bool {
-        self.state().frames.iter().any(|posted| posted.frame.seq == seq)
+        self.state().frames.iter().any(|posted| posted.seq == seq)
     }
 
     /// What a reader gets who has the frame of this number (`None`: none); of one that is far behind, the newest frame alone.
@@ -166,7 +173,7 @@ impl Board {
 
     fn following(&self, seq: Option<i64>, patience: usize) -> Next {
         let state = self.state();
-        let newer = state.frames.iter().rev().take_while(|posted| seq.is_none_or(|seq| posted.frame.seq > seq)).count();
+        let newer = state.frames.iter().rev().take_while(|posted| seq.is_none_or(|seq| posted.seq > seq)).count();
         if newer == 0 && state.over {
             return Next::Over;
         }
@@ -258,11 +265,13 @@ mod tests {
             assert_eq!(courses.map(|course| course.seq), [Some(seq); 2]);
         }
         assert_eq!(made.load(std::sync::atomic::Ordering::Relaxed), 3);
+        board.post(frame(4)).unwrap();
+        assert!(board.made.lock().unwrap().is_none(), "nobody has asked since the newest frame");
     }
 
     fn seqs(next: Next) -> Vec<i64> {
         match next {
-            Next::Frames(frames) => frames.iter().map(|posted| posted.frame.seq).collect(),
+            Next::Frames(frames) => frames.iter().map(|posted| posted.seq).collect(),
             Next::Over => vec![-1],
         }
     }

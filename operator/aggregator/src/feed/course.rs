@@ -1,9 +1,9 @@
 //! The course of a run so far, in the columns of `result.json`. Pure.
 
-use volley_stats::series::{LivePoint, LiveSeries};
+use volley_stats::series::LiveSeries;
 use volley_storage::documents::{SeriesFigures, SeriesPercentiles};
 
-use crate::over_time::{push_figures, push_percentiles};
+use crate::over_time::{push_figures, push_percentiles, whole_seconds};
 
 /// The columns: all regions together first, then each region. None before the first second.
 #[must_use]
@@ -11,21 +11,24 @@ pub fn course(series: &LiveSeries) -> Vec<SeriesFigures> {
     if series.span().is_none() {
         return Vec::new();
     }
-    let step_seconds = u32::try_from(series.step_seconds()).unwrap_or(u32::MAX);
-    let all = columns(None, step_seconds, series.points());
-    let regions = series.targets().map(|target| columns(Some(target), step_seconds, series.points_of(target)));
-    std::iter::once(all).chain(regions).collect()
+    let scopes = std::iter::once(None).chain(series.targets().map(Some));
+    scopes.map(|target| columns(series, target)).collect()
 }
 
-fn columns<'a>(target: Option<&str>, step_seconds: u32, points: impl Iterator<Item = LivePoint<'a>>) -> SeriesFigures {
+fn columns(series: &LiveSeries, target: Option<&str>) -> SeriesFigures {
     let mut columns = SeriesFigures {
         target: target.map(str::to_owned),
-        step_seconds,
-        percentiles: SeriesPercentiles { step_seconds, ..SeriesPercentiles::default() },
+        step_seconds: whole_seconds(series.step_seconds()),
+        percentiles: SeriesPercentiles {
+            step_seconds: whole_seconds(series.distribution_step_seconds()),
+            ..SeriesPercentiles::default()
+        },
         ..SeriesFigures::default()
     };
-    for point in points {
+    for point in series.points(target) {
         push_figures(&mut columns, point.second, point.figures, point.bytes, point.users);
+    }
+    for point in series.distributions(target) {
         push_percentiles(&mut columns.percentiles, point.second, |percentile| point.percentile(percentile));
     }
     columns
@@ -78,5 +81,19 @@ mod tests {
             (all.percentiles.seconds.as_slice(), all.percentiles.p50_us.as_slice()),
             ([7].as_slice(), [20].as_slice())
         );
+    }
+
+    #[test]
+    fn percentiles_have_longer_steps_than_figures_after_ten_minutes() {
+        let mut series = LiveSeries::new(["eu"]);
+        for second in 0..=600 {
+            series.add("eu", second, 1, &responses(&[second.unsigned_abs() * 10, 7]));
+        }
+        for columns in course(&series) {
+            assert_eq!((columns.step_seconds, columns.seconds.len()), (1, 601));
+            let percentiles = &columns.percentiles;
+            assert_eq!((percentiles.step_seconds, percentiles.seconds.len()), (5, 121));
+            assert_eq!((percentiles.seconds[1], percentiles.p50_us[1], percentiles.p99_us[1]), (5, 7, 90));
+        }
     }
 }

@@ -187,7 +187,7 @@ mod tests {
         feed(&board, FrameMaker::new("u", 2), &metrics, closed, is_over).await;
         assert!(metrics.text().contains("volley_aggregator_frames_total 3\n"));
         let board::Next::Frames(frames) = board.missed(-1) else { panic!("no frames") };
-        assert_eq!(frames.iter().map(|posted| posted.frame.seq).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(frames.iter().map(|posted| posted.seq).collect::<Vec<_>>(), [0, 1, 2]);
     }
 
     #[tokio::test]
@@ -200,6 +200,6 @@ mod tests {
         drop(sender);
         let (_over, not_over) = oneshot::channel();
         feed(&board, FrameMaker::new("u", 1), &Metrics::default(), closed, not_over).await;
-        assert_eq!(board.newest().unwrap().frame.seq, 4);
+        assert_eq!(board.newest().unwrap().seq, 4);
     }
 }

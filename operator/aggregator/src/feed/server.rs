@@ -260,7 +260,7 @@ impl Reader {
     async fn following(&mut self) -> Option<Event> {
         loop {
             if let Some(posted) = self.ready.pop_front() {
-                self.seq = Some(posted.frame.seq);
+                self.seq = Some(posted.seq);
                 return event("frame", self.seq, &posted.json);
             }
             self.changes.mark_unchanged();

@@ -17,7 +17,7 @@ use volley_storage::keys::WorkerAttempt;
 use super::merger::{Attempt, Merger, Outline};
 
 const MAGIC: [u8; 8] = *b"VOLLEYA1";
-/// A limit for readers, in bytes: 20,000 attempts of 150 bytes with a dozen frames each, and a series of 2 MB a region.
+/// A limit for readers, in bytes: 20,000 attempts of 150 bytes with a dozen frames each, and a series of 1 MB a region.
 pub(super) const MAXIMUM_BYTES: u64 = 32 << 20;
 
 /// A checkpoint cannot be used.
@@ -69,7 +69,7 @@ impl Merger {
         let mut bytes = Vec::from(MAGIC);
         bytes.extend_from_slice(&(head.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&head);
-        bytes.extend_from_slice(&self.series.encode());
+        self.series.encode_into(&mut bytes);
         Ok(bytes)
     }
 

@@ -258,7 +258,47 @@ impl<'a> Complaint<'a> {
 
 #[cfg(test)]
 mod tests {
+    use volley_stats::FrameRecorder;
+    use volley_storage::embedded::Server;
+    use volley_storage::keys::WorkerAttempt;
+
     use super::*;
+
+    const RUN: &str = "11111111-2222-4333-8444-555555555555";
+    const START_S: i64 = 1_800_000_000;
+
+    #[tokio::test]
+    async fn after_a_checkpoint_of_an_older_release_the_run_is_read_from_its_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start_on_free_ports(folder.path()).await.unwrap();
+        let (store, metrics) = (server.objects(), Arc::new(Metrics::default()));
+        let outline = Outline {
+            workers: BTreeMap::from([("eu".to_owned(), 1)]),
+            start_at: Timestamp::from_second(START_S).unwrap(),
+            interval_s: 1,
+        };
+        let attempt = WorkerAttempt { target: "eu".into(), index: 0, pod_uid: "p".into() };
+        let mut recorder = FrameRecorder::new();
+        recorder.begin(START_S);
+        let frame = recorder.close(START_S + 4).unwrap().encode();
+        store.put(&attempt.frame(RUN, START_S + 4), frame.clone(), PutOptions::default()).await.unwrap();
+        let mut merger = Merger::new(outline.clone());
+        merger.add(&attempt, &EncodedFrame::read(&frame).unwrap(), Timestamp::from_second(START_S + 6).unwrap());
+        while merger.close(Timestamp::from_second(START_S + 6).unwrap()).is_some() {}
+
+        let present = merger.checkpoint().unwrap();
+        store.put(&keys::live_state(RUN), present.clone(), PutOptions::default()).await.unwrap();
+        let resumed_now = resumed(&store, RUN, outline.clone(), &metrics).await;
+        assert_eq!((resumed_now.closed(), resumed_now.workers().len()), (START_S + 4, 1));
+
+        let end = present.len() - 1;
+        let older = [&present[..end], b"1"].concat();
+        store.put(&keys::live_state(RUN), older, PutOptions::default()).await.unwrap();
+        let anew = Live::new(resumed(&store, RUN, outline, &metrics).await, metrics.clone());
+        assert_eq!(anew.with(|merger| (merger.closed(), merger.series().span())), (START_S - 1, None));
+        look(&store, RUN, &anew, &mut Complaint::new(&metrics, UNSEEN)).await;
+        assert_eq!(anew.workers()[0].newest, Some(START_S + 4));
+    }
 
     #[test]
     fn frames_are_looked_for_once_in_each_second_at_the_same_instant_of_it() {

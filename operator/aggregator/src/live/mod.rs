@@ -9,8 +9,8 @@
 //! * Nothing here can fail a run but a threshold that says so, and no final number depends on it.
 //! * A frame is merged once, however often it is listed, also over a restart of this process.
 //! * The live percentiles of a second are those of its samples, within 0.05 %, when all workers are in it.
-//! * Memory does not grow with the length of the run: seconds are kept until they are closed, the series has at most 3,600
-//!   points, and what was merged is remembered for the window in which it can be listed again.
+//! * Memory does not grow with the length of the run: seconds are kept until they are closed, the series needs no more after ten
+//!   minutes, and what was merged is remembered for the window in which it can be listed again.
 
 mod abort;
 mod checkpoint;

@@ -24,10 +24,14 @@ impl Bounds {
 
     /// The bounds of a layer with one row: its number of points bounds its slots too.
     pub(super) fn totals(&self) -> LayerBounds {
-        LayerBounds { row_points: self.row_points, points: self.row_points, slots: usize::MAX }
+        self.layer(self.row_points, usize::MAX)
     }
 
     pub(super) fn labels(&self) -> LayerBounds {
-        LayerBounds { row_points: self.row_points, points: self.label_points, slots: self.label_slots }
+        self.layer(self.label_points, self.label_slots)
+    }
+
+    fn layer(&self, points: usize, slots: usize) -> LayerBounds {
+        LayerBounds { row_seconds: self.row_points, row_points: self.row_points, points, slots }
     }
 }

@@ -133,6 +133,12 @@ impl CoarseHistogram {
         self.bytes.shrink_to_fit();
     }
 
+    /// Bytes that it takes elsewhere.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The canonical bytes.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes

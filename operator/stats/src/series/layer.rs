@@ -11,12 +11,21 @@ use super::timeline::Timeline;
 /// merge commutatively and associatively.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LayerBounds {
-    /// Points of one row.
+    /// Points of one row, as long as they are single seconds.
+    pub(super) row_seconds: usize,
+    /// Points of one row, when they are longer.
     pub(super) row_points: usize,
     /// Points of all rows.
     pub(super) points: usize,
     /// Slots with a count in all histograms.
     pub(super) slots: usize,
+}
+
+impl LayerBounds {
+    /// Points of one row with that step.
+    pub(super) fn points_of_row(&self, step: Step) -> usize {
+        if step == Step::SECOND { self.row_seconds } else { self.row_points }
+    }
 }
 
 /// Rows of points. A row is a label, or the one row of the totals.
@@ -46,6 +55,11 @@ impl<V: Cell> Layer<V> {
         layer
     }
 
+    /// Takes the memory of so many points in each row at once and keeps it.
+    pub(super) fn reserve(&mut self, points: usize) {
+        self.rows.iter_mut().for_each(|row| row.reserve(points));
+    }
+
     /// None where the layer was left out because it had too many rows.
     pub(super) fn step(&self) -> Option<Step> {
         self.step
@@ -53,6 +67,12 @@ impl<V: Cell> Layer<V> {
 
     pub(super) fn row(&self, row: usize) -> &[(i64, V)] {
         self.rows.get(row).map(Timeline::points).unwrap_or_default()
+    }
+
+    /// All rows.
+    #[cfg(test)]
+    pub(super) fn rows(&self) -> &[Timeline<V>] {
+        &self.rows
     }
 
     pub(super) fn has_points(&self, row: usize) -> bool {
@@ -73,11 +93,13 @@ impl<V: Cell> Layer<V> {
             }
         };
         let Some(value) = self.row_mut(row).value_mut(place) else { return };
+        let before = value.slots();
         change(value);
         if value.is_crowded() {
-            let before = value.slots();
             value.settle();
-            let after = value.slots();
+        }
+        let after = value.slots();
+        if after != before {
             self.slots = self.slots + after - before;
             self.fit(bounds);
         }
@@ -169,7 +191,6 @@ impl<V: Cell> Layer<V> {
             let factor = step.points_in(longer);
             self.rows.iter_mut().for_each(|row| row.coarsen(factor));
             self.step = Some(longer);
-            self.rows.iter_mut().flat_map(Timeline::values_mut).for_each(Cell::settle);
             self.count();
         }
     }
@@ -184,7 +205,8 @@ impl<V: Cell> Layer<V> {
     }
 
     pub(super) fn exceeds(&self, bounds: &LayerBounds) -> bool {
-        self.points > bounds.points || self.longest > bounds.row_points || self.slots > bounds.slots
+        let row_points = self.step.map_or(0, |step| bounds.points_of_row(step));
+        self.points > bounds.points || self.longest > row_points || self.slots > bounds.slots
     }
 
     fn leave_out(&mut self) {

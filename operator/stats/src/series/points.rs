@@ -80,7 +80,7 @@ impl Series {
         let step = seconds(self.totals.step());
         self.totals.row(ALL).iter().map(move |(number, total)| {
             let second = number * step;
-            Point { second, figures: total.figures, users: self.mean_users(total.user_seconds, second, step) }
+            Point { second, figures: total.figures, users: mean_users(self.span, total.user_seconds, second, step) }
         })
     }
 
@@ -111,22 +111,23 @@ impl Series {
     pub fn label_distribution_step_seconds(&self) -> Option<u64> {
         self.label_distributions.step().map(|step| step.seconds().unsigned_abs())
     }
-
-    #[allow(clippy::cast_precision_loss, reason = "users to 15 digits are enough")]
-    fn mean_users(&self, user_seconds: u64, second: i64, step: i64) -> f64 {
-        let (first, last) = self.span.unwrap_or((second, second));
-        // The first and the last point reach beyond the series.
-        let covered = (second + step - 1).min(last) - second.max(first) + 1;
-        user_seconds as f64 / covered.max(1) as f64
-    }
 }
 
-fn seconds(step: Option<Step>) -> i64 {
+/// The mean of the users of a point that begins with that second.
+#[allow(clippy::cast_precision_loss, reason = "users to 15 digits are enough")]
+pub(super) fn mean_users(span: Option<(i64, i64)>, user_seconds: u64, second: i64, step: i64) -> f64 {
+    let (first, last) = span.unwrap_or((second, second));
+    // The first and the last point reach beyond the series.
+    let covered = (second + step - 1).min(last) - second.max(first) + 1;
+    user_seconds as f64 / covered.max(1) as f64
+}
+
+pub(super) fn seconds(step: Option<Step>) -> i64 {
     step.unwrap_or(Step::SECOND).seconds()
 }
 
 /// The points of a row of histograms with the bounds that the figures of the same row know.
-fn distributions<'a, V>(
+pub(super) fn distributions<'a, V>(
     histograms: &'a Layer<CoarseHistogram>,
     figures: &'a Layer<V>,
     row: usize,

@@ -7,18 +7,30 @@ use super::cell::Cell;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Timeline<V> {
     points: Vec<(i64, V)>,
+    /// Points whose memory it keeps although they are not there.
+    room: usize,
 }
 
 impl<V> Default for Timeline<V> {
     fn default() -> Self {
-        Self { points: Vec::new() }
+        Self { points: Vec::new(), room: 0 }
     }
 }
 
 impl<V: Cell> Timeline<V> {
     /// Points in ascending order.
     pub(super) fn from_ascending(points: Vec<(i64, V)>) -> Self {
-        Self { points }
+        Self { points, room: 0 }
+    }
+
+    /// Takes the memory of so many points at once and keeps it. It is written too, because what is not written is no
+    /// memory yet: so a row needs at its beginning what it needs at its end.
+    pub(super) fn reserve(&mut self, room: usize) {
+        let length = self.points.len();
+        self.points.reserve_exact(room.saturating_sub(length));
+        self.points.resize(room.max(length), (0, V::default()));
+        self.points.truncate(length);
+        self.room = room;
     }
 
     pub(super) fn len(&self) -> usize {
@@ -81,17 +93,33 @@ impl<V: Cell> Timeline<V> {
         }
     }
 
-    /// Joins each `factor` points into one.
+    /// Joins each `factor` points into one. All are settled then, one after the other, so that they never wait together.
     pub(super) fn coarsen(&mut self, factor: i64) {
-        let mut joined: Vec<(i64, V)> = Vec::new();
-        for (number, value) in std::mem::take(&mut self.points) {
-            let number = number.div_euclid(factor);
-            match joined.last_mut().filter(|(known, _)| *known == number) {
-                Some((_, known)) => known.merge(&value),
-                None => joined.push((number, value)),
-            }
+        for (number, _) in &mut self.points {
+            *number = number.div_euclid(factor);
         }
-        joined.shrink_to_fit();
-        self.points = joined;
+        let settle = |value: &mut V| {
+            value.settle();
+            value.shrink();
+        };
+        self.points.dedup_by(|(next, added), (number, known)| {
+            let belongs = next == number;
+            if belongs {
+                known.merge(added);
+            } else {
+                settle(known);
+            }
+            belongs
+        });
+        if let Some((_, last)) = self.points.last_mut() {
+            settle(last);
+        }
+        self.points.shrink_to(self.room);
+    }
+
+    /// Bytes of the points with the memory that is kept for others, without what the values hold elsewhere.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.points.capacity() * size_of::<(i64, V)>()
     }
 }

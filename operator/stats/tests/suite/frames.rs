@@ -229,8 +229,9 @@ proptest! {
         prop_assert_eq!(&series(&encoded), &one);
         let again = LiveSeries::decode(&one.encode());
         prop_assert_eq!(again.as_ref(), Ok(&one));
-        prop_assert_eq!(one.step_seconds(), 1);
-        let points: BTreeMap<i64, _> = one.points().map(|point| (point.second, point)).collect();
+        prop_assert_eq!((one.step_seconds(), one.distribution_step_seconds()), (1, 1));
+        let points: BTreeMap<i64, _> = one.points(None).map(|point| (point.second, point)).collect();
+        let distributions: BTreeMap<i64, _> = one.distributions(None).map(|point| (point.second, point)).collect();
         for second in FIRST..FIRST + 27 {
             let of_second = samples.iter().filter(|it| it.kind == SampleKind::Request && second_of(it) == second);
             let counted = Counted::of(of_second);
@@ -239,13 +240,65 @@ proptest! {
             prop_assert_eq!(figures.requests, counted.durations.len() as u64);
             prop_assert_eq!((figures.errors, figures.interrupted), (counted.errors, counted.interrupted));
             prop_assert_eq!(point.map_or(Some(0), |point| point.bytes), counted.bytes());
-            let regions: u64 = ["eu", "us"].into_iter().flat_map(|target| one.points_of(target))
+            let regions: u64 = ["eu", "us"].into_iter().flat_map(|target| one.points(Some(target)))
                 .filter(|point| point.second == second).map(|point| point.figures.requests).sum();
             prop_assert_eq!(regions, figures.requests);
-            let ours = point.and_then(|point| point.percentile(Percentile::P50));
+            let ours = distributions.get(&second).and_then(|point| point.percentile(Percentile::P50));
+            prop_assert_eq!(ours.is_some(), !counted.durations.is_empty());
             let rank = counted.durations.len().div_ceil(2).max(1);
             if let Some((exact, ours)) = counted.durations.get(rank - 1).zip(ours) {
                 prop_assert!(exact.abs_diff(ours) * 100 <= *exact, "{} instead of {}", ours, exact);
+            }
+        }
+    }
+
+    #[test]
+    fn a_live_series_of_hours_has_the_percentiles_of_its_points_in_any_order(
+        mut told in proptest::collection::vec((0_i64..30_000, 1_u64..60_000_000, any::<bool>()), 500..1_500),
+        damaged in proptest::option::of(-9_000_000_000_000_i64..9_000_000_000_000),
+        swaps in proptest::collection::vec(any::<(Index, Index)>(), 0..200),
+    ) {
+        told.extend(damaged.map(|second| (second, 7, true)));
+        let series = |told: &[(i64, u64, bool)]| {
+            let mut series = LiveSeries::new(["eu", "us"]);
+            for (second, elapsed_us, in_eu) in told {
+                let mut responses = Responses::default();
+                responses.elapsed.record(*elapsed_us);
+                series.add(if *in_eu { "eu" } else { "us" }, *second, 1, &responses);
+                // Users alone make points of figures and none of response times.
+                series.add("eu", second / 2, 1, &Responses::default());
+            }
+            series
+        };
+        let one = series(&told);
+        let in_order = told.clone();
+        for (left, right) in swaps {
+            told.swap(left.index(in_order.len()), right.index(in_order.len()));
+        }
+        prop_assert_eq!(&series(&told), &one);
+        let again = LiveSeries::decode(&one.encode());
+        prop_assert_eq!(again.as_ref(), Ok(&one));
+        let step = i64::try_from(one.distribution_step_seconds()).unwrap();
+        prop_assert!(one.distribution_step_seconds() >= one.step_seconds());
+        for target in [None, Some("eu"), Some("us")] {
+            let mut exact: BTreeMap<i64, Vec<u64>> = BTreeMap::new();
+            for (second, elapsed_us, in_eu) in &in_order {
+                if target.is_none_or(|target| (target == "eu") == *in_eu) {
+                    exact.entry(second.div_euclid(step) * step).or_default().push(*elapsed_us);
+                }
+            }
+            let bound = if step == 1 { 600 } else { 300 };
+            prop_assert!(exact.len() <= bound && one.points(target).count() <= 3_600);
+            prop_assert!(one.distributions(target).map(|point| point.second).eq(exact.keys().copied()));
+            for (point, exact) in one.distributions(target).zip(exact.values_mut()) {
+                exact.sort_unstable();
+                for thousandths in PERCENTILES {
+                    let rank = (exact.len() * thousandths as usize).div_ceil(100_000).max(1);
+                    let percentile = Percentile::from_thousandths(thousandths).unwrap();
+                    let (exact_us, ours_us) = (exact[rank - 1], point.percentile(percentile).unwrap());
+                    prop_assert!(exact_us.abs_diff(ours_us) * 125 <= exact_us, "{} instead of {}", ours_us, exact_us);
+                    prop_assert!((exact[0]..=exact[exact.len() - 1]).contains(&ours_us));
+                }
             }
         }
     }
@@ -416,13 +469,16 @@ fn a_live_series_gets_longer_points_instead_of_more() {
         series.add("eu", start + second, 10, &responses);
     }
     assert_eq!((series.step_seconds(), series.span()), (5, Some((start, start + 7_199))));
-    let points: Vec<_> = series.points().collect();
+    assert_eq!(series.distribution_step_seconds(), 30);
+    let points: Vec<_> = series.points(None).collect();
     assert_eq!(points.len(), 1_440);
     assert!(points.iter().all(|point| point.figures.requests == 5 && (point.users - 10.0).abs() < 1e-9));
-    assert_eq!(series.points_of("eu").count(), 1_440);
-    assert_eq!(series.points_of("elsewhere").count(), 0);
+    assert_eq!((series.points(Some("eu")).count(), series.distributions(Some("eu")).count()), (1_440, 240));
+    assert!(series.distributions(None).all(|point| point.histogram.total() == 30));
+    assert_eq!((series.points(Some("elsewhere")).count(), series.distributions(Some("elsewhere")).count()), (0, 0));
     series.add("elsewhere", start, 1, &responses);
-    assert_eq!(series.points().next().unwrap().figures.requests, 6);
+    assert_eq!(series.points(None).next().unwrap().figures.requests, 6);
+    assert_eq!(series.distributions(None).next().unwrap().histogram.total(), 31);
     assert!(series.encode().len() < 200_000);
     assert_eq!(LiveSeries::decode(&series.encode()), Ok(series));
 }

@@ -278,7 +278,7 @@ pub struct SeriesFigures {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeriesPercentiles {
-    /// Length of a step in seconds, at least 10; while the run runs, that of the other columns.
+    /// Length of a step in seconds, at least 10; while the run runs, at least that of the other columns.
     pub step_seconds: u32,
     /// Beginning of each step, in seconds since 1970-01-01 UTC, ascending. A step without requests is not there.
     pub seconds: Vec<i64>,
