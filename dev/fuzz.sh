@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The step of `make test-full PART=fuzz`, also by itself: dev/fuzz.sh [TARGET...]. Looks for bytes that break the properties of fuzz/, two
-# targets at a time, VOLLEY_FUZZ_SECONDS each (900). What it learns stays in $VOLLEY_CACHE/fuzz, also what it finds.
+# The step of `make test-full PART=fuzz`, also by itself: dev/fuzz.sh [TARGET...]. Looks for bytes that break the properties of fuzz/, as many
+# targets at a time as VOLLEY_FUZZ_JOBS says (2), VOLLEY_FUZZ_SECONDS each (900). What it learns stays in $VOLLEY_CACHE/fuzz, also what it finds.
 # `dev/fuzz.sh --keep-corpus [TARGET...]` puts some of the inputs that reach everything reached so far into fuzz/corpus.
 source "$(dirname "$0")/steps.sh"
 
@@ -9,7 +9,7 @@ CARGO_FUZZ_VERSION=0.13.2
 FUZZ_TOOLCHAIN=nightly-2026-05-20
 FUZZ_TOOLCHAIN_DATE=2026-05-19
 FUZZ_SECONDS=${VOLLEY_FUZZ_SECONDS:-900}
-FUZZ_AT_A_TIME=2
+FUZZ_AT_A_TIME=${VOLLEY_FUZZ_JOBS:-2}
 # Bytes of an input, so that rows of 64 KiB are within reach; MiB of memory, all together and at once; seconds for one input.
 FUZZ_LIMITS=(-max_len=100000 -rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=10)
 # Kept in fuzz/corpus beside the seeds: inputs of at most this many bytes, and so many of them per target.

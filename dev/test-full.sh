@@ -114,7 +114,7 @@ regions)
   echo "  live      live figures of WORKERS simulated workers (500) for VOLLEY_LIVE_SECONDS (3600): lag, processor, memory, aborts" >&2
   echo "  rules     the alert rules, by Prometheus' own tester" >&2
   echo "  scale     WORKERS simulated workers (500) in five regions; prints the table of docs/contributors/scale.md" >&2
-  echo "  fuzz      every fuzz target for VOLLEY_FUZZ_SECONDS (900), two at a time" >&2
+  echo "  fuzz      every fuzz target for VOLLEY_FUZZ_SECONDS (900), VOLLEY_FUZZ_JOBS (2) at a time" >&2
   echo "  regions   one test over five clusters: distance, cuts, lost workers, two hubs" >&2
   exit 2
   ;;
