@@ -52,7 +52,7 @@ step "Times of a Locust run" times_of_run locust browse
 step "Times of an HTTP run" times_of_run http checkout
 step "The collector at 1,000 samples a second, 50 labels, 60 s" "$EXAMPLES/measure_collector" 1000 60 50
 step "The collector at 5,000 samples a second, 50 labels, 60 s" "$EXAMPLES/measure_collector" 5000 60 50
-step "The collector with 8 hours of 1,000 samples a second, 200 labels" "$EXAMPLES/measure_collector" 1000 120 200 1 8
+step "The collector with 8 hours of 1,000 samples a second, 200 labels, no live frames" "$EXAMPLES/measure_collector" 1000 120 200 0 8
 step "An aggregation of 1,000 workers with 100 labels, 200 samples each" "$EXAMPLES/measure_aggregator" 1000 100 2 200
 step "An aggregation of 20 workers with 4,000 labels, 200 samples each" "$EXAMPLES/measure_aggregator" 20 4000 5 200
 step "Live figures of 100 workers, 50 labels, 180 s" "$EXAMPLES/measure_live" 100 50 180

@@ -6,7 +6,7 @@
 //!
 //! `LIVE_INTERVAL`: seconds from one live frame to the next, 1; 0: none. With HOURS the rows are those of so many hours, with response
 //! times that fill the histograms of every label, and written within SECONDS: the memory is that of a long run, the processor's time
-//! is not.
+//! is not. Leave live frames out then: one would hold the minutes that are written in its second.
 //!
 //! This process is storage, operator and main container; the collector is a child of its own, so that only it is measured.
 
@@ -151,6 +151,8 @@ fn spawn(storage: &Server, control: &Path, work: &Path) -> Outcome<Child> {
         .env("VOLLEY_LISTEN", "127.0.0.1:0")
         .env("VOLLEY_CONTROL_DIR", control)
         .env("VOLLEY_WORK_DIR", work)
+        // As in a worker's pod.
+        .env("MALLOC_TRIM_THRESHOLD_", "131072")
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .spawn()?)

@@ -159,6 +159,8 @@ fn collector_env(
         env_field("VOLLEY_POD_UID", "metadata.uid"),
         env("VOLLEY_BUCKET", &storage.bucket),
         env("AWS_REGION", &storage.region),
+        // Else the C library keeps what the largest checkpoint took, some megabytes.
+        env("MALLOC_TRIM_THRESHOLD_", "131072"),
     ];
     if let Some(endpoint) = storage.worker_s3_endpoint.as_ref().or(storage.s3_endpoint.as_ref()) {
         variables.push(env("VOLLEY_S3_ENDPOINT", endpoint));
@@ -220,7 +222,15 @@ mod tests {
         let pod = job.spec.unwrap().template.spec.unwrap();
         let names: Vec<_> =
             pod.init_containers.unwrap()[0].env.clone().unwrap().into_iter().map(|variable| variable.name).collect();
-        assert_eq!(names, ["VOLLEY_RUN_UID", "VOLLEY_TARGET", "VOLLEY_POD_UID", "VOLLEY_BUCKET", "AWS_REGION"]);
+        let expected = [
+            "VOLLEY_RUN_UID",
+            "VOLLEY_TARGET",
+            "VOLLEY_POD_UID",
+            "VOLLEY_BUCKET",
+            "AWS_REGION",
+            "MALLOC_TRIM_THRESHOLD_",
+        ];
+        assert_eq!(names, expected);
     }
 
     #[test]
