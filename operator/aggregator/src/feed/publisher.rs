@@ -25,7 +25,8 @@ const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Publishes the board's frames to a topic of IoT Core until it ends.
 pub async fn publish_to(board: &Board, iot: &IotCore, topic: &str, metrics: &Metrics) -> Publishing {
-    if let Err(error) = iot.find_endpoint().await {
+    // Happens once, and would be most of this future.
+    if let Err(error) = Box::pin(iot.find_endpoint()).await {
         metrics.endpoint_failed(&error);
         tracing::warn!(%error, "live frames go to the region's endpoint of IoT Core");
     }

@@ -76,7 +76,8 @@ async fn a_wrong_key_and_a_busy_iot_core_are_counted_and_shown_and_readers_go_on
         }
         run.end().await;
     };
-    let (counts, ()) = tokio::time::timeout(SOON, async { tokio::join!(publishing, played) }).await.unwrap();
+    let both = Box::pin(async { tokio::join!(publishing, played) });
+    let (counts, ()) = tokio::time::timeout(SOON, both).await.unwrap();
     assert_eq!((counts.published, counts.failed), (0, 1));
     assert!(metrics.text().contains("volley_aggregator_publish_failures_total{reason=\"Denied\"} 1\n"));
 }

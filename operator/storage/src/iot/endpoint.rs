@@ -1,7 +1,7 @@
 //! The data endpoint of an account, by `DescribeEndpoint`.
 //!
 //! `GET /endpoint?endpointType=iot:Data-ATS` of the control plane (`iot.<region>.amazonaws.com`), right `iot:DescribeEndpoint`. Source: AWS
-//! IoT API reference, "DescribeEndpoint". It is asked once in the life of a process. Without an answer the region's endpoint serves
+//! IoT API reference, "`DescribeEndpoint`". It is asked once in the life of a process. Without an answer the region's endpoint serves
 //! as well; whose account it is, each request's signature says.
 
 use std::sync::{Arc, OnceLock};
