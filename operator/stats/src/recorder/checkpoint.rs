@@ -129,14 +129,15 @@ fn limits_as_numbers(limits: &Limits) -> [usize; 8] {
 
 fn read_limits(source: &mut Source<'_>) -> Option<Limits> {
     let mut next = || usize::try_from(source.number()?).ok();
-    Some(Limits {
+    let limits = Limits {
         labels: next()?,
         error_groups: next()?,
         codes_per_label: next()?,
         label_bytes: next()?,
         message_bytes: next()?,
         series: Bounds { row_points: next()?, label_points: next()?, label_slots: next()? },
-    })
+    };
+    limits.series.are_sound().then_some(limits)
 }
 
 #[allow(clippy::option_option, reason = "the outer one is what cannot be read, the inner one that there was no stop")]

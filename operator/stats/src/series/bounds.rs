@@ -1,6 +1,7 @@
 //! How much a series may hold.
 
 use super::layer::LayerBounds;
+use super::step::FEWEST_POINTS;
 
 /// How much a series may hold. What exceeds it gets longer points, never fewer samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,14 @@ impl Bounds {
     /// What workers have together, and what [`Series::decode`](super::Series::decode) reads: about 60 MB where it is all
     /// used. It is more than a worker keeps, because the histograms of many workers together have more slots.
     pub const MERGED: Self = Self { row_points: 3_600, label_points: 200_000, label_slots: 8_000_000 };
+
+    /// Whether a series within these bounds always has its totals and can be [decoded](super::Series::decode).
+    pub(crate) fn are_sound(&self) -> bool {
+        let Self { row_points, label_points, label_slots } = Self::MERGED;
+        (FEWEST_POINTS..=row_points).contains(&self.row_points)
+            && self.label_points <= label_points
+            && self.label_slots <= label_slots
+    }
 
     /// The bounds of a layer with one row: its number of points bounds its slots too.
     pub(super) fn totals(&self) -> LayerBounds {

@@ -2,9 +2,9 @@
 
 /// The lengths of points in seconds. Each divides the next, so points can be joined into longer ones exactly.
 ///
-/// The longest covers all instants that 64 bits of microseconds can name with 215 points, which is below every bound
-/// of points: there is always a step that fits.
-const SECONDS: [i64; 17] = [
+/// The longest covers all instants that 64 bits of microseconds can name with two points, [`FEWEST_POINTS`]: where that many
+/// are allowed, there is always a step that fits.
+const SECONDS: [i64; 20] = [
     1,
     5,
     10,
@@ -22,7 +22,13 @@ const SECONDS: [i64; 17] = [
     864_000_000,
     8_640_000_000,
     86_400_000_000,
+    864_000_000_000,
+    8_640_000_000_000,
+    86_400_000_000_000,
 ];
+
+/// Points that a row must be allowed to have, so that a step fits whatever the time stamps are.
+pub(super) const FEWEST_POINTS: usize = 2;
 
 /// Seconds beyond this, before or after 1970, are outside of 64 bits of microseconds.
 pub(super) const LARGEST_SECOND: i64 = i64::MAX / 1_000_000 + 1;
@@ -86,12 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_step_covers_every_instant_with_fewer_than_the_bound_of_points() {
+    fn the_longest_step_covers_every_instant_with_the_fewest_points() {
         let mut longest = Step::SECOND;
         while let Some(longer) = longest.longer() {
             longest = longer;
         }
         let points = longest.point_of(i64::MAX / 1_000_000) - longest.point_of(i64::MIN / 1_000_000) + 1;
-        assert!(points <= 215, "{points}");
+        assert_eq!(usize::try_from(points), Ok(FEWEST_POINTS));
     }
 }
