@@ -2,8 +2,11 @@
 //! through the real follower, with checkpoints and holes as in a worker.
 //!
 //! ```text
-//! cargo run --release -p volley-collector --example measure_tail -- [SAMPLES_PER_SECOND] [HOURS] [LABELS]
+//! cargo run --release -p volley-collector --example measure_tail -- [SAMPLES_PER_SECOND] [HOURS] [LABELS] [locust|jmeter] [wide|usual]
 //! ```
+//!
+//! Response times are spread over 1 ms to 33 s, so that they fill every histogram (`wide`), or over 20 to 150 ms with one of a hundred
+//! 3 s longer (`usual`). Reading is measured in time of the processor.
 
 #![expect(clippy::print_stdout, reason = "the figures are the purpose of this program")]
 
@@ -21,7 +24,8 @@ use volley_stats::Engine;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const HEADER: &str = "allThreads,timeStamp,label,method,elapsed,bytes,responseCode,responseMessage,success,Latency\n";
+const LOCUST: &str = "allThreads,timeStamp,label,method,elapsed,bytes,responseCode,responseMessage,success,Latency\n";
+const JMETER: &str = "timeStamp,elapsed,label,responseCode,responseMessage,threadName,success,bytes,grpThreads,allThreads,Latency,Hostname,Connect\n";
 /// Simulated seconds between two looks.
 const LOOK: u64 = 10;
 /// Looks between two checkpoints.
@@ -33,31 +37,55 @@ fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
     let mut argument = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
     let (rate, hours, labels) = (argument(1_000)?, argument(8)?, argument(200)?.max(1));
+    let engine = match std::env::args().nth(4).as_deref() {
+        None | Some("locust") => Engine::Locust,
+        Some("jmeter") => Engine::JMeter,
+        Some(other) => return Err(format!("{other} is neither locust nor jmeter").into()),
+    };
+    let wide = match std::env::args().nth(5).as_deref() {
+        None | Some("wide") => true,
+        Some("usual") => false,
+        Some(other) => return Err(format!("{other} is neither wide nor usual").into()),
+    };
     let place = tempfile::tempdir()?;
     fs::create_dir(place.path().join("artifacts"))?;
     let path = place.path().join("artifacts/kpi.jtl");
     let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-    file.write_all(HEADER.as_bytes())?;
-    let mut follower = Follower::new(UntrustedFolder::open(place.path())?, &[Engine::Locust]);
+    file.write_all(if engine == Engine::JMeter { JMETER } else { LOCUST }.as_bytes())?;
+    let mut follower = Follower::new(UntrustedFolder::open(place.path())?, &[engine]);
     let (mut reading, mut keeping, mut kept) = (Duration::ZERO, Duration::ZERO, 0_u64);
     let (mut number, mut rows, mut hole) = (0_u64, String::new(), HEAD);
     for look in 0..hours * 3_600 / LOOK {
         rows.clear();
         for _ in 0..rate * LOOK {
             let milliseconds = 1_795_578_096_000 + number * 1_000 / rate.max(1);
-            // Durations of 1 ms to 33 s, dense enough to fill each label's histograms nearly everywhere. The constants are
-            // those of SplitMix64.
+            // The constants are those of SplitMix64.
             let mixed = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
             let random = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB) >> 8;
-            let elapsed = (1 + random % 1_024) << ((random >> 10) % 6);
-            let answer = if (random >> 16) % 50 == 0 { "500,Server Error,false" } else { "200,OK,true" };
-            writeln!(rows, "50,{milliseconds},GET /shop/{},GET,{elapsed},512,{answer},0", (random >> 24) % labels)?;
+            let elapsed = if wide {
+                (1 + random % 1_024) << ((random >> 10) % 6)
+            } else {
+                20 + random % 130 + if (random >> 10) % 100 == 0 { 3_000 } else { 0 }
+            };
+            let label = (random >> 24) % labels;
+            let (code, message) = if (random >> 16) % 50 == 0 { (500, "Server Error") } else { (200, "OK") };
+            let success = code == 200;
+            if engine == Engine::JMeter {
+                let connect = elapsed / 8;
+                writeln!(
+                    rows,
+                    "{milliseconds},{elapsed},GET /shop/{label},{code},{message},Thread Group 1-{},{success},512,50,50,{elapsed},worker-0,{connect}",
+                    1 + label % 50
+                )?;
+            } else {
+                writeln!(rows, "50,{milliseconds},GET /shop/{label},GET,{elapsed},512,{code},{message},{success},0")?;
+            }
             number += 1;
         }
         file.write_all(rows.as_bytes())?;
-        let began = Instant::now();
+        let began = processor_time()?;
         while follower.look(&|| None) {}
-        reading += began.elapsed();
+        reading += processor_time()?.saturating_sub(began);
         if look % CHECKPOINT == 0 {
             let began = Instant::now();
             let mut state = File::create(place.path().join("state"))?;
@@ -86,6 +114,12 @@ fn main() -> Outcome<()> {
         tailed.series.encode().len() >> 10
     );
     Ok(())
+}
+
+/// The time that this thread has run on a processor, as Linux accounts for it.
+fn processor_time() -> Outcome<Duration> {
+    let accounts = fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(Duration::from_nanos(accounts.split(' ').next().unwrap_or_default().parse()?))
 }
 
 fn resident_mib(name: &str) -> Outcome<f64> {
