@@ -120,8 +120,8 @@ keep_corpus() {
     "$(fuzz_program "$target")" "${FUZZ_LIMITS[@]}" -max_len="$FUZZ_KEPT_BYTES" -set_cover_merge=1 "$merged" \
       "$VOLLEY_ROOT/fuzz/corpus/$target" "$VOLLEY_CACHE/fuzz/$target/inputs" >"$VOLLEY_CACHE/fuzz/$target/merge.log" 2>&1
     # Inputs that libFuzzer made are named by their digest; the seeds have names of their own and stay.
-    find "$VOLLEY_ROOT/fuzz/corpus/$target" -type f | grep -E '/[0-9a-f]{40}$' | xargs -r rm
-    mapfile -t files < <(find "$merged" -type f -printf '%s %p\n' | sort -n | cut -d' ' -f2- | grep -E '/[0-9a-f]{40}$')
+    find "$VOLLEY_ROOT/fuzz/corpus/$target" -type f -regextype posix-extended -regex '.*/[0-9a-f]{40}' -delete
+    mapfile -t files < <(find "$merged" -type f -regextype posix-extended -regex '.*/[0-9a-f]{40}' -printf '%s %p\n' | sort -n | cut -d' ' -f2-)
     step=$(((${#files[@]} + FUZZ_KEPT_FILES - 1) / FUZZ_KEPT_FILES))
     for ((number = 0; number < ${#files[@]}; number += step)); do
       cp "${files[$number]}" "$VOLLEY_ROOT/fuzz/corpus/$target/"
