@@ -77,8 +77,10 @@ fn check_object(schema: &Value, fields: &Map<String, Value>, path: &str, violati
     }
     let empty = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
-    for (name, value) in present() {
+    for (name, value) in fields {
         match properties.get(name) {
+            // The API server drops it, but not where it does not know the field.
+            Some(_) if value.is_null() => {}
             Some(property) => check(property, value, &format!("{path}.{name}"), violations),
             None => violations.push(unknown_field(&format!("{path}.{name}"), properties.keys().map(String::as_str))),
         }
