@@ -27,6 +27,7 @@ use super::layer::{Layer, LayerBounds};
 use super::points::{self, DistributionPoint, mean_users};
 use super::step::{LARGEST_SECOND, Step};
 use super::timeline::Timeline;
+use super::wire::{put_histogram, put_layer};
 use crate::frame::{Responses, UNTOLD, add_told};
 use crate::histogram::{HIGHEST_US, MAXIMUM_COUNT, add_counts};
 use crate::leb128::{self, Source};
@@ -229,9 +230,9 @@ impl LiveSeries {
             leb128::put_signed(first, bytes);
             leb128::put(last.abs_diff(first), bytes);
         }
-        let rows = self.targets.len() + 1;
-        put_layer(&self.moments, rows, bytes, Moment::put);
-        put_layer(&self.distributions, rows, bytes, |histogram, bytes| leb128::put_counted(histogram.bytes(), bytes));
+        let rows = ALL..=ALL + self.targets.len();
+        put_layer(&self.moments, rows.clone(), bytes, Moment::put);
+        put_layer(&self.distributions, rows, bytes, put_histogram);
         bytes.extend_from_slice(&MAGIC);
     }
 
@@ -273,20 +274,6 @@ impl LiveSeries {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("live series cannot be read; it is damaged, of another version or something else")]
 pub struct LiveSeriesError;
-
-fn put_layer<V: Cell>(layer: &Layer<V>, rows: usize, bytes: &mut Vec<u8>, put: impl Fn(&V, &mut Vec<u8>)) {
-    leb128::put(points::seconds(layer.step()).unsigned_abs(), bytes);
-    for row in 0..rows {
-        let points = layer.row(row);
-        leb128::put(points.len() as u64, bytes);
-        let mut before = 0;
-        for (number, value) in points {
-            leb128::put_signed(number - before, bytes);
-            put(value, bytes);
-            before = *number;
-        }
-    }
-}
 
 fn read_layer<V: Cell>(
     source: &mut Source<'_>,

@@ -137,11 +137,12 @@ fn put_figures(figures: &Figures, bytes: &mut Vec<u8>) {
     }
 }
 
-fn put_histogram(histogram: &CoarseHistogram, bytes: &mut Vec<u8>) {
+pub(super) fn put_histogram(histogram: &CoarseHistogram, bytes: &mut Vec<u8>) {
     leb128::put_counted(histogram.bytes(), bytes);
 }
 
-fn put_layer<V: Cell>(
+/// Writes the step of a layer, 0 where it was left out, and these of its rows.
+pub(super) fn put_layer<V: Cell>(
     layer: &Layer<V>,
     rows: impl IntoIterator<Item = usize>,
     bytes: &mut Vec<u8>,
