@@ -25,12 +25,10 @@ use tokio::process::Command;
 use volley_aggregator::Settings;
 use volley_aggregator::feed::Outlets;
 use volley_aggregator::gather::{SERIES, STATISTICS};
-use volley_api::WorkerSize;
 use volley_stats::{Collection, Histogram, LabelStatistics, Limits, Recorder, Sample, SampleKind};
 use volley_storage::documents::{
-    Artifacts, CloseDecision, ClosedWorker, Counters, DOCUMENT_VERSION, Definition, Images, LateWorkers, Load,
-    Manifest, MissingRegion, ObjectDigest, Region, RunIdentity, Scenario, Source, Start, StartDecision,
-    WorkerResources,
+    CloseDecision, ClosedWorker, Counters, DOCUMENT_VERSION, Definition, LateWorkers, Load, Manifest, ObjectDigest,
+    StartDecision,
 };
 use volley_storage::embedded::Server;
 use volley_storage::keys::{self, WorkerAttempt};
@@ -310,46 +308,17 @@ async fn upload_worker(objects: &ObjectStore, attempt: WorkerAttempt, uploaded: 
 fn definition(workers: usize, regions: usize) -> Definition {
     let of_region = |region: usize| {
         let workers = workers / regions + usize::from(region < workers % regions);
-        Region {
-            target: format!("region-{region}"),
-            region: "us-east-1".into(),
-            namespace: "volley-workers".into(),
-            workers: u32::try_from(workers).unwrap_or(u32::MAX),
-            users_per_worker: None,
-            execution_users: Vec::new(),
-            fargate: false,
-            worker_hour_nanodollars: None,
-        }
+        volley_fixtures::region(&format!("region-{region}"), u32::try_from(workers).unwrap_or(u32::MAX))
     };
-    Definition {
-        version: DOCUMENT_VERSION,
-        installation: "volley".into(),
-        run: RunIdentity {
-            uid: RUN_UID.into(),
-            name: "measured-1".into(),
-            namespace: "default".into(),
-            load_test: "measured".into(),
-            created_at: Timestamp::UNIX_EPOCH,
-        },
-        definition_digest: "v1:00".into(),
-        scenario: Scenario::Locust { script: Source { sha256: "0".repeat(64), size: 10 } },
+    let mut definition = Definition {
         load: Load { users_per_worker: 50, ramp_up_ms: 0, hold_for_ms: 600_000 },
         regions: (0..regions.max(1)).map(of_region).collect(),
-        resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start {
-            quorum_percent: 100,
-            timeout_ms: 60_000,
-            late_workers: LateWorkers::Refuse,
-            on_missing_region: MissingRegion::Fail,
-        },
-        healthy_percent: 90,
-        thresholds: Vec::new(),
-        artifacts: Artifacts { samples: false },
         live: None,
-        images: Images { worker: "worker:1".into(), volley: "volley:1".into() },
         max_load_ms: 660_000,
-        max_uncontrolled_ms: 300_000,
-    }
+        ..volley_fixtures::definition()
+    };
+    definition.run.uid = RUN_UID.into();
+    definition
 }
 
 /// Processor time of this process in seconds, in user and kernel mode.

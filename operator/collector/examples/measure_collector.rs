@@ -24,11 +24,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
-use volley_api::WorkerSize;
 use volley_collector::Settings;
 use volley_storage::documents::{
-    self, Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Manifest, MissingRegion, Region,
-    RunIdentity, Scenario, Source, Start, StartDecision, WorkerResources,
+    self, Artifacts, DOCUMENT_VERSION, Definition, LateWorkers, Live, Manifest, StartDecision,
 };
 use volley_storage::embedded::Server;
 use volley_storage::keys::{self, WorkerAttempt};
@@ -38,6 +36,8 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const RUN_UID: &str = "measured-run";
 const SCRIPT: &str = "# never run";
+/// The one region.
+const TARGET: &str = "here";
 /// Says to this program that it is the collector.
 const CHILD: &str = "VOLLEY_MEASURED";
 /// Clock ticks a second in /proc (`getconf CLK_TCK`; 100 on every Linux that Rust supports).
@@ -93,7 +93,7 @@ async fn measure(load: &Load) -> Outcome<()> {
     appears(&control.join("launch.json")).await?;
     status(&work, "prepared", r#""engines":[],"taurus":"simulated""#)?;
     let start_at = Timestamp::now() + SignedDuration::from_secs(2);
-    let regions = vec!["here".to_owned()];
+    let regions = vec![TARGET.to_owned()];
     let decision = StartDecision {
         version: DOCUMENT_VERSION,
         start_at,
@@ -115,7 +115,7 @@ async fn measure(load: &Load) -> Outcome<()> {
     status(&work, "ended", r#""exitCode":0,"stopped":false"#)?;
     let ended = Instant::now();
     appears(&control.join("uploaded")).await?;
-    let key = WorkerAttempt { target: "here".into(), index: 0, pod_uid: "pod".into() }.manifest(RUN_UID);
+    let key = WorkerAttempt { target: TARGET.into(), index: 0, pod_uid: "pod".into() }.manifest(RUN_UID);
     let (manifest, _) = objects.get_document::<Manifest>(&key).await?.ok_or("no manifest")?;
     println!(
         "samples/s {rate}, seconds {seconds}, labels {labels}, simulated hours {hours}; counted {}",
@@ -140,7 +140,7 @@ fn spawn(storage: &Server, control: &Path, work: &Path) -> Outcome<Child> {
     Ok(Command::new(std::env::current_exe()?)
         .env(CHILD, "1")
         .env("VOLLEY_RUN_UID", RUN_UID)
-        .env("VOLLEY_TARGET", "here")
+        .env("VOLLEY_TARGET", TARGET)
         .env("JOB_COMPLETION_INDEX", "0")
         .env("VOLLEY_POD_UID", "pod")
         .env("VOLLEY_BUCKET", settings.bucket)
@@ -234,48 +234,18 @@ fn mebibytes(kibibytes: f64) -> f64 {
 
 fn definition(load: &Load) -> Definition {
     let seconds = load.seconds;
-    Definition {
-        version: DOCUMENT_VERSION,
-        installation: "measured".into(),
-        run: RunIdentity {
-            uid: RUN_UID.into(),
-            name: "measured".into(),
-            namespace: "shop".into(),
-            load_test: "measured".into(),
-            created_at: Timestamp::UNIX_EPOCH,
-        },
-        definition_digest: "v1:0".into(),
-        scenario: Scenario::Locust {
-            script: Source { sha256: sha256_hex(SCRIPT.as_bytes()), size: SCRIPT.len() as u64 },
-        },
+    let live = u32::try_from(load.live_interval_s).ok().filter(|seconds| *seconds > 0);
+    let mut definition = Definition {
+        scenario: volley_fixtures::locust(SCRIPT),
         load: documents::Load { users_per_worker: 50, ramp_up_ms: 0, hold_for_ms: seconds * 1_000 },
-        regions: vec![Region {
-            target: "here".into(),
-            region: "eu-west-1".into(),
-            namespace: "volley-workers".into(),
-            workers: 1,
-            users_per_worker: None,
-            execution_users: Vec::new(),
-            fargate: false,
-            worker_hour_nanodollars: None,
-        }],
-        resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start {
-            quorum_percent: 100,
-            timeout_ms: 60_000,
-            late_workers: LateWorkers::Refuse,
-            on_missing_region: MissingRegion::Fail,
-        },
-        healthy_percent: 90,
-        thresholds: Vec::new(),
+        regions: vec![volley_fixtures::region(TARGET, 1)],
         // Gigabytes of a long run say nothing about memory.
         artifacts: Artifacts { samples: load.hours == 0 },
-        live: u32::try_from(load.live_interval_s)
-            .ok()
-            .filter(|seconds| *seconds > 0)
-            .map(|interval_s| Live { interval_s }),
-        images: Images { worker: "worker".into(), volley: "volley".into() },
+        live: live.map(|interval_s| Live { interval_s }),
         max_load_ms: seconds * 1_000 + 60_000,
         max_uncontrolled_ms: 60_000,
-    }
+        ..volley_fixtures::definition()
+    };
+    definition.run.uid = RUN_UID.into();
+    definition
 }

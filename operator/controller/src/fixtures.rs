@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use volley_api::{RegionTarget, WorkerSize};
-use volley_storage::documents::{
-    Artifacts, Definition, Images, LateWorkers, Live, Load, MissingRegion, Region, RunIdentity, Scenario, Source,
-    Start, WorkerResources,
-};
+use volley_storage::documents::{Definition, Load, Region, Scenario, Source, WorkerResources};
 
 use crate::settings::{AggregatorSettings, AwsSettings, EmbeddedStorage, ImagePullPolicy, Settings, StorageSettings};
 
@@ -55,44 +52,16 @@ pub(crate) fn settings_on_aws() -> Settings {
 }
 
 pub(crate) fn definition() -> Definition {
-    Definition {
-        version: 1,
-        installation: "volley".into(),
-        run: RunIdentity {
-            uid: "11111111-2222-4333-8444-555555555555".into(),
-            name: "checkout-1".into(),
-            namespace: "shop".into(),
-            load_test: "checkout".into(),
-            created_at: "2026-11-25T10:00:00Z".parse().unwrap(),
-        },
-        definition_digest: format!("v1:{}", "a".repeat(64)),
+    let mut definition = Definition {
         scenario: Scenario::Locust { script: Source { sha256: "b".repeat(64), size: 3 } },
         load: Load { users_per_worker: 5, ramp_up_ms: 1_000, hold_for_ms: 9_000 },
-        regions: vec![Region {
-            target: "local".into(),
-            region: "us-east-1".into(),
-            namespace: "volley-workers".into(),
-            workers: 2,
-            users_per_worker: None,
-            execution_users: Vec::new(),
-            fargate: false,
-            worker_hour_nanodollars: None,
-        }],
+        regions: vec![Region { region: "us-east-1".into(), ..volley_fixtures::region("local", 2) }],
         resources: WorkerResources::Size(WorkerSize::Standard),
-        start: Start {
-            quorum_percent: 100,
-            timeout_ms: 900_000,
-            late_workers: LateWorkers::Refuse,
-            on_missing_region: MissingRegion::Fail,
-        },
-        healthy_percent: 90,
-        thresholds: Vec::new(),
-        artifacts: Artifacts { samples: false },
-        live: Some(Live { interval_s: 1 }),
-        images: Images { worker: "example.com/worker:1".into(), volley: "example.com/volley:1".into() },
-        max_load_ms: 70_000,
-        max_uncontrolled_ms: 300_000,
-    }
+        ..volley_fixtures::definition()
+    };
+    definition.run.created_at = "2026-11-25T10:00:00Z".parse().unwrap();
+    definition.start.timeout_ms = 900_000;
+    definition
 }
 
 pub(crate) fn target(name: &str) -> RegionTarget {

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use volley_api::WorkerSize;
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, MissingRegion, Region, RunIdentity,
-    Scenario, Source, Start, StartDecision, Threshold, WorkerResources,
+    DOCUMENT_VERSION, Definition, LateWorkers, Live, Load, Region, StartDecision, Threshold,
 };
 use volley_storage::keys::{self, WorkerAttempt};
 use volley_storage::objects::{PutOptions, sha256_hex};
@@ -87,50 +85,22 @@ impl Outline {
 
     fn definition(&self) -> Definition {
         let region = |(target, workers): &(String, u32)| Region {
-            target: target.clone(),
             region: target.clone(),
-            namespace: "volley-workers".into(),
-            workers: *workers,
-            users_per_worker: None,
-            execution_users: Vec::new(),
-            fargate: false,
-            worker_hour_nanodollars: None,
+            ..volley_fixtures::region(target, *workers)
         };
         let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let script = Source { sha256: sha256_hex(SCRIPT.as_bytes()), size: SCRIPT.len() as u64 };
-        Definition {
-            version: DOCUMENT_VERSION,
-            installation: "simulated".into(),
-            run: RunIdentity {
-                uid: self.run_uid.clone(),
-                name: "simulated-1".into(),
-                namespace: "shop".into(),
-                load_test: "simulated".into(),
-                created_at: Timestamp::UNIX_EPOCH,
-            },
-            definition_digest: "v1:0".into(),
-            scenario: Scenario::Locust { script },
-            load: Load {
-                users_per_worker: self.users_per_worker,
-                ramp_up_ms: 0,
-                hold_for_ms: milliseconds(self.hold_for),
-            },
+        let hold_for_ms = milliseconds(self.hold_for);
+        let mut definition = Definition {
+            scenario: volley_fixtures::locust(SCRIPT),
+            load: Load { users_per_worker: self.users_per_worker, ramp_up_ms: 0, hold_for_ms },
             regions: self.regions.iter().map(region).collect(),
-            resources: WorkerResources::Size(WorkerSize::Small),
-            start: Start {
-                quorum_percent: 100,
-                timeout_ms: 60_000,
-                late_workers: LateWorkers::Refuse,
-                on_missing_region: MissingRegion::Fail,
-            },
-            healthy_percent: 90,
             thresholds: self.thresholds.clone(),
-            artifacts: Artifacts { samples: false },
             live: self.live_interval_s.map(|interval_s| Live { interval_s }),
-            images: Images { worker: "worker".into(), volley: "volley".into() },
             max_load_ms: milliseconds(self.hold_for.saturating_add(LONGER)),
-            max_uncontrolled_ms: 300_000,
-        }
+            ..volley_fixtures::definition()
+        };
+        definition.run.uid.clone_from(&self.run_uid);
+        definition
     }
 }
 

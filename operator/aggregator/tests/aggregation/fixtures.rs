@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use volley_aggregator::gather::{SERIES, STATISTICS};
 use volley_aggregator::outcome::{MeasuredAttempt, Provenance, WorkerOutcome};
-use volley_api::WorkerSize;
 use volley_stats::statistics::Collection;
 use volley_stats::{Limits, Recorder, Sample, SampleKind, Series};
 use volley_storage::documents::{
-    Artifacts, ClockOffset, CloseDecision, ClosedWorker, Counters, Definition, Images, LateWorkers, Load, Manifest,
-    MissingRegion, ObjectDigest, Region, RunIdentity, Scenario, Source, Start, WorkerResources,
+    ClockOffset, CloseDecision, ClosedWorker, Counters, Definition, Manifest, ObjectDigest,
 };
 use volley_storage::keys::WorkerAttempt;
 use volley_storage::objects::sha256_hex;
@@ -25,47 +23,13 @@ pub(crate) fn at(second: i64) -> Timestamp {
 
 /// A run over the given regions with their numbers of workers.
 pub(crate) fn definition(regions: &[(&str, u32)]) -> Definition {
-    Definition {
-        version: 1,
-        installation: "volley".into(),
-        run: RunIdentity {
-            uid: RUN.into(),
-            name: "checkout-1".into(),
-            namespace: "shop".into(),
-            load_test: "checkout".into(),
-            created_at: at(-60),
-        },
-        definition_digest: "v1:00".into(),
-        scenario: Scenario::Locust { script: Source { sha256: "0".repeat(64), size: 10 } },
-        load: Load { users_per_worker: 5, ramp_up_ms: 0, hold_for_ms: 10_000 },
-        regions: regions
-            .iter()
-            .map(|(target, workers)| Region {
-                target: (*target).into(),
-                region: "us-east-1".into(),
-                namespace: "volley-workers".into(),
-                workers: *workers,
-                users_per_worker: None,
-                execution_users: Vec::new(),
-                fargate: false,
-                worker_hour_nanodollars: None,
-            })
-            .collect(),
-        resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start {
-            quorum_percent: 100,
-            timeout_ms: 60_000,
-            late_workers: LateWorkers::Refuse,
-            on_missing_region: MissingRegion::Fail,
-        },
-        healthy_percent: 90,
-        thresholds: Vec::new(),
-        artifacts: Artifacts { samples: false },
+    let mut definition = Definition {
+        regions: regions.iter().map(|(target, workers)| volley_fixtures::region(target, *workers)).collect(),
         live: None,
-        images: Images { worker: "worker:1".into(), volley: "volley:1".into() },
-        max_load_ms: 70_000,
-        max_uncontrolled_ms: 300_000,
-    }
+        ..volley_fixtures::definition()
+    };
+    (definition.run.uid, definition.run.created_at) = (RUN.into(), at(-60));
+    definition
 }
 
 pub(crate) fn close(workers: Vec<ClosedWorker>) -> CloseDecision {

@@ -8,13 +8,9 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
-use volley_api::WorkerSize;
 use volley_collector::Settings;
 use volley_storage::ObjectStore;
-use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, Manifest, MissingRegion, Region,
-    RunIdentity, Scenario, Source, Start, StartDecision, WorkerResources,
-};
+use volley_storage::documents::{DOCUMENT_VERSION, Definition, LateWorkers, Load, Manifest, StartDecision};
 use volley_storage::embedded::Server;
 use volley_storage::keys::{self, WorkerAttempt};
 use volley_storage::objects::{PutOptions, sha256_hex};
@@ -142,44 +138,14 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 fn definition() -> Definition {
-    Definition {
-        version: DOCUMENT_VERSION,
-        installation: "test".into(),
-        run: RunIdentity {
-            uid: RUN_UID.into(),
-            name: "test-1".into(),
-            namespace: "shop".into(),
-            load_test: "test".into(),
-            created_at: Timestamp::UNIX_EPOCH,
-        },
-        definition_digest: "v1:0".into(),
-        scenario: Scenario::Locust {
-            script: Source { sha256: sha256_hex(SCRIPT.as_bytes()), size: SCRIPT.len() as u64 },
-        },
+    let mut definition = Definition {
+        scenario: volley_fixtures::locust(SCRIPT),
         load: Load { users_per_worker: 50, ramp_up_ms: 0, hold_for_ms: 600_000 },
-        regions: vec![Region {
-            target: "here".into(),
-            region: "eu-west-1".into(),
-            namespace: "volley-workers".into(),
-            workers: 1,
-            users_per_worker: None,
-            execution_users: Vec::new(),
-            fargate: false,
-            worker_hour_nanodollars: None,
-        }],
-        resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start {
-            quorum_percent: 100,
-            timeout_ms: 60_000,
-            late_workers: LateWorkers::Refuse,
-            on_missing_region: MissingRegion::Fail,
-        },
-        healthy_percent: 90,
-        thresholds: Vec::new(),
-        artifacts: Artifacts { samples: false },
-        live: Some(Live { interval_s: 1 }),
-        images: Images { worker: "worker".into(), volley: "volley".into() },
+        regions: vec![volley_fixtures::region("here", 1)],
         max_load_ms: 600_000,
         max_uncontrolled_ms: 60_000,
-    }
+        ..volley_fixtures::definition()
+    };
+    definition.run.uid = RUN_UID.into();
+    definition
 }

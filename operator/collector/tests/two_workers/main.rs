@@ -27,8 +27,9 @@ use std::time::Duration;
 use frames::Watch;
 use jiff::Timestamp;
 use raw::{Raw, Rows, summary};
-use run::{Run, request, source};
+use run::{Run, request};
 use volley_api::taurus::TaurusConfiguration;
+use volley_fixtures::source;
 use volley_stats::frame::Responses;
 use volley_stats::{Collection, Percentile, file};
 use volley_storage::documents::{

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
-use volley_api::WorkerSize;
+use volley_fixtures::locust;
 use volley_storage::documents::{
-    Artifacts, DOCUMENT_VERSION, Definition, Images, LateWorkers, Live, Load, MissingRegion, Region, RequestStep,
-    RunIdentity, Scenario, Source, Start, StartDecision, StopDecision, StopReason, WorkerResources,
+    Artifacts, DOCUMENT_VERSION, Definition, LateWorkers, Load, RequestStep, Scenario, StartDecision, StopDecision,
+    StopReason,
 };
 use volley_storage::embedded::Server;
 use volley_storage::objects::{PutOptions, sha256_hex};
@@ -39,7 +39,7 @@ impl Run {
     }
 
     pub(crate) async fn of_locust(script: &str, seconds: u64) -> Self {
-        Self::of(Scenario::Locust { script: source(script) }, &[script], seconds, 5).await
+        Self::of(locust(script), &[script], seconds, 5).await
     }
 
     /// Decides the start, some time from now; returns the instant.
@@ -70,10 +70,6 @@ impl Run {
     }
 }
 
-pub(crate) fn source(text: &str) -> Source {
-    Source { sha256: sha256_hex(text.as_bytes()), size: text.len() as u64 }
-}
-
 pub(crate) fn request(name: &str, path: &str) -> RequestStep {
     RequestStep {
         name: name.into(),
@@ -87,42 +83,14 @@ pub(crate) fn request(name: &str, path: &str) -> RequestStep {
 }
 
 fn definition(scenario: Scenario, seconds: u64, users: u32) -> Definition {
-    Definition {
-        version: DOCUMENT_VERSION,
-        installation: "test".into(),
-        run: RunIdentity {
-            uid: RUN_UID.into(),
-            name: "test-1".into(),
-            namespace: "shop".into(),
-            load_test: "test".into(),
-            created_at: Timestamp::UNIX_EPOCH,
-        },
-        definition_digest: "v1:0".into(),
+    let mut definition = Definition {
         scenario,
         load: Load { users_per_worker: users, ramp_up_ms: 0, hold_for_ms: seconds * 1_000 },
-        regions: vec![Region {
-            target: "here".into(),
-            region: "eu-west-1".into(),
-            namespace: "volley-workers".into(),
-            workers: 2,
-            users_per_worker: None,
-            execution_users: Vec::new(),
-            fargate: false,
-            worker_hour_nanodollars: None,
-        }],
-        resources: WorkerResources::Size(WorkerSize::Small),
-        start: Start {
-            quorum_percent: 100,
-            timeout_ms: 60_000,
-            late_workers: LateWorkers::Refuse,
-            on_missing_region: MissingRegion::Fail,
-        },
-        healthy_percent: 90,
-        thresholds: Vec::new(),
         artifacts: Artifacts { samples: true },
-        live: Some(Live { interval_s: 1 }),
-        images: Images { worker: "worker".into(), volley: "volley".into() },
         max_load_ms: seconds * 1_000 + 60_000,
         max_uncontrolled_ms: 60_000,
-    }
+        ..volley_fixtures::definition()
+    };
+    definition.run.uid = RUN_UID.into();
+    definition
 }

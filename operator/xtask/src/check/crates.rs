@@ -31,13 +31,14 @@ const ROOMS: &[Room] = &[
     Room { name: "volley-collector", may_know: INNER, must_not_know: &["kube"] },
     Room { name: "volley-aggregator", may_know: INNER, must_not_know: &[] },
     Room { name: "volley", may_know: ALL, must_not_know: &[] },
+    Room { name: "volley-fixtures", may_know: INNER, must_not_know: &[] },
     Room { name: "volley-acceptance", may_know: INNER, must_not_know: &[] },
     Room { name: "volley-simulation", may_know: OUTER, must_not_know: &[] },
     Room { name: "xtask", may_know: ALL, must_not_know: &[] },
 ];
 
 const INNER: &[&str] = &["volley-api", "volley-stats", "volley-storage"];
-const OUTER: &[&str] = &["volley-api", "volley-stats", "volley-storage", "volley-collector"];
+const OUTER: &[&str] = &["volley-api", "volley-stats", "volley-storage", "volley-collector", "volley-fixtures"];
 const ALL: &[&str] =
     &["volley-api", "volley-stats", "volley-storage", "volley-controller", "volley-collector", "volley-aggregator"];
 
