@@ -13,20 +13,21 @@ remove_clusters() {
   fi
 }
 
+# What is compiled: all but the measuring examples, which the lints check.
+TESTED=(--lib --bins --tests)
+
 # One compilation for all: the programs that the tests start and the image holds are built by it too.
 build_tests() {
-  (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-tests.log" cargo test --locked --workspace --no-run)
+  (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/build-tests.log" cargo test --locked --workspace "${TESTED[@]}" --no-run)
   use_volley dev
 }
 
 unit_tests() {
-  (cd "$VOLLEY_ROOT" && cargo test --locked --workspace)
+  (cd "$VOLLEY_ROOT" && cargo test --locked --workspace "${TESTED[@]}" && cargo test --locked --workspace --doc)
 }
 
 # The fuzz targets' properties over their corpora, with the stable compiler.
-replay_fuzz_corpora() {
-  (cd "$VOLLEY_ROOT" && with_progress "$VOLLEY_CACHE/logs/replay-fuzz.log" cargo test --locked --manifest-path fuzz/Cargo.toml)
-}
+FUZZ_REPLAY=(cargo test --locked --manifest-path "$VOLLEY_ROOT/fuzz/Cargo.toml")
 
 # Ignored by a plain `cargo test`, because they need an API server, a browser or Taurus with its engines. Each fails without them.
 prepared_tests() {
@@ -80,10 +81,12 @@ step "Build the development cluster" build_cluster_program
 step "Build helm" install_helm
 lint_steps
 step "Build volley and its tests" build_tests
+# What is downloaded and what waits for engines leaves the processors to a compilation.
+beside "$VOLLEY_CACHE/logs/replay-fuzz.log" "${FUZZ_REPLAY[@]}"
 step "Prepare a worker without an image" "$VOLLEY_ROOT/container/taurus/dev-setup.sh"
-step "Unit and property tests" unit_tests
-step "Corpora of the fuzz targets" replay_fuzz_corpora
 step "Tests of the worker's parts with real engines" "$VOLLEY_ROOT/container/taurus/test.sh"
+step "Wait for the corpora of the fuzz targets, which were replayed meanwhile" finish_beside
+step "Unit and property tests" unit_tests
 step "Start an API server" "$VOLLEY_BIN/cluster" up --api-server-only --token-webhook-port="$TOKEN_WEBHOOK_PORT" api-test
 # Tests wait more than they work, images download more than they compile.
 beside "$VOLLEY_CACHE/logs/images.log" "${IMAGES_BUILD[@]}"
