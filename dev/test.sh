@@ -27,7 +27,7 @@ unit_tests() {
 }
 
 # The fuzz targets' properties over their corpora, with the stable compiler.
-FUZZ_REPLAY=(cargo test --locked --manifest-path "$VOLLEY_ROOT/fuzz/Cargo.toml")
+FUZZ_REPLAY=(env -C "$VOLLEY_ROOT" cargo test --locked --manifest-path fuzz/Cargo.toml)
 
 # Ignored by a plain `cargo test`, because they need an API server, a browser or Taurus with its engines. Each fails without them.
 prepared_tests() {
